@@ -43,6 +43,7 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space, const E
                   real(p_.machine.buffers.weight.port_width.value);
   note_limits();
   note_schemes();
+  all_fit_ = fits_.all() && limits_nothing();
 }
 
 void Bounds::note_limits() {
@@ -77,10 +78,29 @@ void Bounds::note_schemes() {
           repeats_[s][ones] = true;
 }
 
-bool Bounds::repeats_scheme(const View& v) const {
-  const std::size_t ones = (v.most_m() == 1 ? 1U : 0U) | (v.most[kAxisN] == 1 ? 2U : 0U) |
-                           (v.most[kAxisK] == 1 ? 4U : 0U);
-  return repeats_[v.box.scheme][ones];
+/// Whether a scheme with one tile along these loops is none of those ahead.
+bool Bounds::is_new(std::size_t scheme, bool one_m, bool one_n, bool one_k) const {
+  // All of k at once holds all of the inputs' as well.
+  if (one_k && space_.schemes[scheme].input_full_k) return false;
+  return !repeats_[scheme][(one_m ? 1U : 0U) | (one_n ? 2U : 0U) | (one_k ? 4U : 0U)];
+}
+
+/// What limit_pixels() works out, of the largest sizes everywhere: if those let all of the layer
+/// into one tile, so do all others, as each step rises with what it is made of.
+bool Bounds::limits_nothing() const {
+  const GemmExtents& e = p_.layer.extents;
+  const auto largest = [](const RangeMin& table) { return table.largest(); };
+  const double g = real(space_.sizes[kAxisG].back());
+  const double m = real(e.m), n = real(e.n), k = real(e.k);
+  const double sums = std::min(most_.sums, most_.live_sums) / g, results = most_.results / g;
+  const double map_share =
+      std::max(largest(t_.rows_per_output[0]), largest(t_.rows_per_output[1])) *
+      std::max(largest(t_.cols_per_output[0]), largest(t_.cols_per_output[1]));
+  const double pixels = most_.inputs / (g * real(p_.layer.channels) * map_share);
+  const double nk = std::floor(most_.weights / g + 1e-6);
+  return std::floor(std::min({pixels, results / n, sums / n}) + 1e-6) >= m && sums >= m * n &&
+         std::floor(std::min({nk / k, results / m, sums / m}) + 1e-6) >= n &&
+         std::floor(nk / n + 1e-6) >= k;
 }
 
 /// Capacities: the sums, results, inputs and weights of the smallest tile fit, and bound how large
@@ -141,18 +161,25 @@ bool Bounds::least_fits(const Box& box) const {
 }
 
 bool Bounds::may_fit(View& v) const {
-  if (v.scheme.input_full_k && v.most[kAxisK] == 1) return false;
-  return !repeats_scheme(v) && limit_pixels(v);
+  if (!is_new(v.box.scheme, v.most_m() == 1, v.most[kAxisN] == 1, v.most[kAxisK] == 1))
+    return false;
+  if (!all_fit_) return limit_pixels(v);
+  v.loops = {v.least_m(), v.least[kAxisN], v.least[kAxisK]};
+  return true;
 }
 
 bool Bounds::feasible(const Box& box) const {
+  if (all_fit_) {
+    const auto one = [&](std::size_t axis) { return t_.trips[axis][box.lo[axis]] == 1; };
+    return is_new(box.scheme, one(kAxisB) && one(kAxisR) && one(kAxisC), one(kAxisN), one(kAxisK));
+  }
   if (!least_fits(box)) return false;
   View v = view(box);
   return may_fit(v);
 }
 
 bool Bounds::feasible(const Box& box, CostBound& bound) const {
-  if (!least_fits(box)) return false;
+  if (!all_fit_ && !least_fits(box)) return false;
   View v = view(box);
   if (!may_fit(v)) return false;
   const bool by_row = p_.path.weights.layout.scales.group == kWholeRow && !p_.layer.k_rows;

@@ -37,6 +37,10 @@ class Bounds {
   /// The same without the bound.
   bool feasible(const Box& box) const;
 
+  /// Whether every tile of the space fits the buffers, with all sums at once: `feasible` then only
+  /// leaves out what is the same as one of another scheme.
+  bool all_fit() const { return all_fit_; }
+
  private:
   struct View;
   View view(const Box& box) const;
@@ -44,8 +48,9 @@ class Bounds {
   bool may_fit(View& v) const;
   bool limit_pixels(View& v) const;
   void note_limits();
+  bool limits_nothing() const;
   void note_schemes();
-  bool repeats_scheme(const View& v) const;
+  bool is_new(std::size_t scheme, bool one_m, bool one_n, bool one_k) const;
 
   double input_bursts(const View& v) const;
   double output_bursts(const View& v) const;
@@ -74,6 +79,7 @@ class Bounds {
   FoldExtents quanta_;  // what the array takes at once
   BoundTables t_;
   TileFit fits_;
+  bool all_fit_ = false;
   // By scheme: combinations of loops with one tile (a bit for each) in which one ahead is the same.
   std::vector<std::array<bool, 8>> repeats_;
   /// What the buffers hold, for a tile or, of sums, for those that live at once: elements.

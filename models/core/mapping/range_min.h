@@ -23,6 +23,9 @@ class RangeMin {
     }
   }
 
+  /// Of all entries.
+  double largest() const { return *std::max_element(levels_[0].begin(), levels_[0].end()); }
+
   /// Of entries first..last, both included.
   double operator()(std::size_t first, std::size_t last) const {
     const auto width = static_cast<std::uint32_t>(last - first + 1);

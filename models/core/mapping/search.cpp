@@ -55,7 +55,7 @@ class BestFirst {
         own_(trials_.goals()[own]),
         own_number_(own),
         points_(problem, space),
-        neighbours_(problem, space, points_, trials_),
+        neighbours_(space, points_, trials_),
         climbed_(goals.size()) {
     double tilings = 1;
     for (const auto& sizes : space.sizes) tilings *= static_cast<double>(sizes.size());

@@ -20,51 +20,54 @@ struct SearchNode {
   bool counted = false;     ///< a tiling that fits, whose bound has its exact traffic
 };
 
-/// In two steps: a search asks its tables some ten thousand times for the smallest layer.
-inline std::size_t hash_of_entries(std::uint64_t before,
-                                   const std::array<std::uint16_t, kAxes>& entries) {
-  constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15U;
-  std::uint64_t first = 0;
-  std::uint32_t others = 0;
-  constexpr std::size_t kFirst = 4;  // of the entries
-  static_assert(kAxes == kFirst + 2);
-  std::memcpy(&first, entries.data(), sizeof first);
-  std::memcpy(&others, entries.data() + kFirst, sizeof others);
-  std::uint64_t hash = (first ^ before) * kFactor;
-  hash = (hash ^ hash >> 32U ^ others) * kFactor;
-  return static_cast<std::size_t>(hash ^ hash >> 32U);
-}
+/// A key of entries in whole words: a search asks its tables some thousand times for the smallest
+/// layer.
+template <std::size_t Words>
+struct EntriesKey {
+  std::array<std::uint64_t, Words> words{};
 
-/// The place of a single tiling in the space, for tables.
-struct PointKey {
-  std::uint16_t scheme = 0;
-  std::array<std::uint16_t, kAxes> sizes{};
-
-  explicit PointKey(const Box& point) : scheme(point.scheme), sizes(point.lo) {}
-  friend bool operator==(const PointKey& a, const PointKey& b) {
-    return a.scheme == b.scheme && a.sizes == b.sizes;
+  friend bool operator==(const EntriesKey& a, const EntriesKey& b) {
+    std::uint64_t differ = 0;
+    for (std::size_t i = 0; i < Words; ++i) differ |= a.words[i] ^ b.words[i];
+    return differ == 0;
   }
   struct Hash {
-    std::size_t operator()(const PointKey& key) const {
-      return hash_of_entries(key.scheme, key.sizes);
+    std::size_t operator()(const EntriesKey& key) const {
+      std::uint64_t hash = 0;
+      for (const std::uint64_t word : key.words) {
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15U;
+        hash ^= hash >> 32U;
+      }
+      return static_cast<std::size_t>(hash);
     }
   };
+
+ protected:
+  static constexpr std::size_t kFirst = 4;  // of a box's entries; others follow beside the scheme
+  static_assert(kAxes == kFirst + 2);
+  static std::uint64_t first(const std::array<std::uint16_t, kAxes>& entries) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, entries.data(), sizeof word);
+    return word;
+  }
+  static std::uint64_t others(const std::array<std::uint16_t, kAxes>& entries) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, entries.data() + kFirst, sizeof word);
+    return word;
+  }
+};
+
+/// The place of a single tiling in the space, for tables.
+struct PointKey : EntriesKey<2> {
+  explicit PointKey(const Box& point)
+      : EntriesKey{{first(point.lo), others(point.lo) | std::uint64_t{point.scheme} << 32U}} {}
 };
 
 /// The same of a box.
-struct BoxKey {
-  std::uint16_t scheme = 0;
-  std::array<std::uint16_t, kAxes> lo{}, hi{};
-
-  explicit BoxKey(const Box& box) : scheme(box.scheme), lo(box.lo), hi(box.hi) {}
-  friend bool operator==(const BoxKey& a, const BoxKey& b) {
-    return a.scheme == b.scheme && a.lo == b.lo && a.hi == b.hi;
-  }
-  struct Hash {
-    std::size_t operator()(const BoxKey& key) const {
-      return hash_of_entries(hash_of_entries(key.scheme, key.lo), key.hi);
-    }
-  };
+struct BoxKey : EntriesKey<4> {
+  explicit BoxKey(const Box& box)
+      : EntriesKey{{first(box.lo), others(box.lo) | std::uint64_t{box.scheme} << 32U, first(box.hi),
+                    others(box.hi)}} {}
 };
 
 /// What is known of single tilings, or of boxes.

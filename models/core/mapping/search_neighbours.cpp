@@ -6,19 +6,23 @@
 namespace bitjoule {
 
 Box SearchNeighbours::largest(Box box, std::size_t axis) const {
+  if (trials_.all_fit()) return largest_tried(box, axis);
   constexpr std::uint16_t kAny = 0xFFFF;
   box.lo[axis] = kAny;
   std::uint16_t& known = largest_[PointKey(box)];
-  if (known == 0) {
-    std::size_t fits = 0, beyond = space_.sizes[axis].size();
-    // What is tried first is all of a short axis, half of what is left then.
-    for (std::size_t next = beyond - 1; fits + 1 < beyond; next = (fits + beyond) / 2) {
-      box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(next);
-      (trials_.may_fit(box) ? fits : beyond) = next;
-    }
-    known = static_cast<std::uint16_t>(fits + 1);
-  }
+  if (known == 0) known = static_cast<std::uint16_t>(largest_tried(box, axis).lo[axis] + 1);
   box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(known - 1);
+  return box;
+}
+
+Box SearchNeighbours::largest_tried(Box box, std::size_t axis) const {
+  std::size_t fits = 0, beyond = space_.sizes[axis].size();
+  // What is tried first is all of a short axis, half of what is left then.
+  for (std::size_t next = beyond - 1; fits + 1 < beyond; next = (fits + beyond) / 2) {
+    box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(next);
+    (trials_.may_fit(box) ? fits : beyond) = next;
+  }
+  box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(fits);
   return box;
 }
 

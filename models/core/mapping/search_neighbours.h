@@ -12,9 +12,8 @@ namespace bitjoule {
 class SearchNeighbours {
  public:
   /// All outlive it.
-  SearchNeighbours(const MappingProblem& problem, const MappingSpace& space, SearchPoints& points,
-                   const SearchTrials& trials)
-      : p_(problem), space_(space), points_(points), trials_(trials) {}
+  SearchNeighbours(const MappingSpace& space, SearchPoints& points, const SearchTrials& trials)
+      : space_(space), points_(points), trials_(trials) {}
 
   /// Whether `f` is true for any neighbour, tried one after the other.
   template <class F>
@@ -52,7 +51,7 @@ class SearchNeighbours {
       if (f(filled)) return true;
       const Box even = points_.even(filled, b);
       if (even.lo[b] != filled.lo[b] && f(even)) return true;
-      if (!p_.machine.buffers.flexible()) continue;
+      if (!trials_.flexible()) continue;
       // What one role leaves may go to any other: sizes between do, too.
       for (const std::uint16_t with : points_.beside(b, from.lo[b])) {
         if ((with < from.lo[b]) == (size < from.lo[a])) continue;
@@ -66,9 +65,9 @@ class SearchNeighbours {
 
   /// With the largest size along an axis that may fit.
   Box largest(Box box, std::size_t axis) const;
+  Box largest_tried(Box box, std::size_t axis) const;
 
   mutable PointTable<std::uint16_t> largest_;  // with any size along the axis: its entry, and 1
-  const MappingProblem& p_;
   const MappingSpace& space_;
   SearchPoints& points_;
   const SearchTrials& trials_;

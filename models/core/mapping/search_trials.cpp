@@ -73,7 +73,7 @@ Tiling SearchTrials::tiling_of(const Box& box) const {
 
 /// Whether buffers that are left open can be divided for a tiling: bounds give each all of them.
 bool SearchTrials::divides(const Box& box) const {
-  if (!p_.machine.buffers.flexible()) return true;
+  if (!flexible_) return true;
   const Tiling tiling = tiling_of(box);
   return can_be_divided(p_, tiling, tile_footprint(p_, tiling));
 }
@@ -194,7 +194,7 @@ bool SearchTrials::is_even(const Tiling& t) const {
 
 void SearchTrials::estimate_choice(const Box& box, const Choice& choice) {
   Tiling tiling = choice.tiling;
-  const bool flexible = p_.machine.buffers.flexible(), even = is_even(tiling);
+  const bool even = is_even(tiling);
   for (const Buffering& way : bufferings(p_, tiling, tile_footprint(p_, tiling))) {
     tiling.single = way.single;
     divided_.machine.buffers = way.buffers;
@@ -203,7 +203,7 @@ void SearchTrials::estimate_choice(const Box& box, const Choice& choice) {
       tiling.fold_order = order;
       MappingEstimate e = choice.least;
       // What the limits have is the array's time with other ports or another order of folds.
-      if (flexible || order != choice.tiling.fold_order)
+      if (flexible_ || order != choice.tiling.fold_order)
         estimator_.add_array(tiling, choice.counts, e);
       estimator_.add_time(tiling, e);
       ++estimated;

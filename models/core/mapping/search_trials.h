@@ -30,6 +30,10 @@ class SearchTrials {
   std::optional<MappingCost> point_bound(const Box& box);
   std::optional<CostBound> point_limits(const Box& box);
   bool may_fit(const Box& point) const { return bounds_.feasible(point) && divides(point); }
+  /// Whether all do but what is the same under another scheme.
+  bool all_fit() const { return bounds_.all_fit() && !flexible_; }
+  /// Whether buffers are divided anew for each tiling.
+  bool flexible() const { return flexible_; }
   /// Cycles alone.
   double least_cycles(const Box& box) const;
 
@@ -95,6 +99,7 @@ class SearchTrials {
   const MappingProblem& p_;
   const MappingSpace& space_;
   MachineSetting setting_ = settings(p_.machine).front();
+  const bool flexible_ = p_.machine.buffers.flexible();
   // With the largest buffers that a tiling may have, and with those that one has.
   MappingProblem roomiest_, divided_;
   EnergyRates energy_;

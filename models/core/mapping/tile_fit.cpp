@@ -1,5 +1,6 @@
 #include "core/mapping/tile_fit.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/mapping/input_scales.h"
@@ -78,6 +79,27 @@ bool TileFit::operator()(std::size_t scheme, const std::array<std::uint16_t, kAx
           groups * stored_n_[entries[kAxisN]] <= weight_rows_[entries[kAxisK]]) &&
          groups * size(kAxisB) * size(kAxisR) * size(kAxisC) * size(kAxisN) <= results_ &&
          scales_fit(scheme, entries) && (!inputs || inputs_fit(scheme, entries));
+}
+
+/// The largest of each that counts, whether or not one tile has them all.
+bool TileFit::all() const {
+  if (p_.layer.k_rows || has_input_scales_) return false;
+  const auto largest = [](const std::vector<std::int64_t>& of) {
+    return *std::max_element(of.begin(), of.end());
+  };
+  const auto least = [](const std::vector<std::int64_t>& of) {
+    return *std::min_element(of.begin(), of.end());
+  };
+  const auto size = [this](std::size_t axis) { return space_.sizes[axis].back(); };
+  const std::int64_t groups = size(kAxisG), n = size(kAxisN);
+  std::int64_t window = 0;
+  for (const Window& w : windows_) window = std::max(window, largest(w.rows) * largest(w.cols));
+  std::int64_t channels = whole_.channels;
+  for (const Looks& looks : looks_) channels = std::max(channels, looks.channels);
+  return groups * largest(stored_n_) <= least(weight_rows_) &&
+         groups * size(kAxisB) * size(kAxisR) * size(kAxisC) * n <= results_ &&
+         groups * n <= least(parameter_rows_) &&
+         groups * size(kAxisB) * window * channels <= inputs_;
 }
 
 bool TileFit::inputs_fit(std::size_t scheme,

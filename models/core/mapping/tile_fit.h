@@ -21,6 +21,9 @@ class TileFit {
   bool operator()(std::size_t scheme, const std::array<std::uint16_t, kAxes>& entries,
                   bool inputs) const;
 
+  /// Whether every tile of the space does so; false also where that is not easily said.
+  bool all() const;
+
  private:
   /// Rows and columns of the map that tiles with these taps look at, by their size.
   struct Window {
