@@ -172,6 +172,17 @@ class BlockValues(Simulator):
                 (output,) = (self.folder / "out" / "outputs").glob("*.npy")
                 np.testing.assert_array_equal(np.load(output).reshape(k, n).T, expected)
 
+    def test_scales_of_two_levels_are_of_weights_alone(self):
+        layers = [{"name": "l", "gemm": {"m": 4, "n": 256, "k": 256}},
+                  {"name": "norm", "vector": {"op": "rmsnorm", "rows": 4, "cols": 256}, "precision": {"output": "qoq4"}}]
+        self.write("n.yaml", {"name": "n", "inputs": [{"name": "x", "shape": [4, 256]}], "layers": layers})
+        self.write("run.yaml", {"accelerator": "accelerators/edge-16x16.yaml", "network": "n.yaml",
+                                "precision": {"activations": "int8", "weights": "int8"}})
+        for values in ("on", "off"):
+            error = self.sim("run", "run.yaml", "--values", values, code=2).stderr
+            self.assertIn('layer "norm": ', error)
+            self.assertIn("qoq4 is a format of weights", error)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/mapping/running_formats.h"
 #include "core/numeric/format.h"
 #include "core/numeric/quantized_tensor.h"
 
@@ -200,6 +201,16 @@ bool has_scaled_elements(const Precision& p, const MacType& mac, const SumTerms&
 
 }  // namespace
 
+void require_made_while_running(const StorageLayout& layout) {
+  if (layout.scales.rows > 1)
+    throw input_error("granularity per_block is of weights, whose rows lie beside each other");
+  if (layout.progressive())
+    throw input_error(
+        fmt::format("{} is a format of weights, whose scales of both levels are "
+                    "chosen when they are stored; choose another for activations",
+                    layout.format->name));
+}
+
 DataPath resolve_data_path(const Precision& p, const PeConfig& pe, SumTerms terms) {
   DataPath path;
   path.weights = stored_operand(p.weights);
@@ -207,15 +218,8 @@ DataPath resolve_data_path(const Precision& p, const PeConfig& pe, SumTerms term
   path.output = stored_operand(output_format(p));
   path.quantizer = p.quantizer.value_or(WeightQuantizer::kNearest);
   path.static_scales = p.static_scales.value_or(ScaleRule::kOracle);
-  for (const OperandPath* operand : {&path.activations, &path.output}) {
-    if (operand->layout.scales.rows > 1)
-      throw input_error("granularity per_block is of weights, whose rows lie beside each other");
-    if (operand->layout.progressive())
-      throw input_error(
-          fmt::format("{} is a format of weights, whose scales of both levels are "
-                      "chosen when they are stored; choose another for activations",
-                      operand->format.format));
-  }
+  for (const OperandPath* operand : {&path.activations, &path.output})
+    require_made_while_running(operand->layout);
   path.mac = p.mac == "auto" ? choose_mac(p, pe, terms) : find_mac_type(p.mac);
   if (path.mac.is_integer) {
     const NativeInteger w = native_integer(p.weights), a = native_activation(p.activations);

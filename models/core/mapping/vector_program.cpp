@@ -3,6 +3,7 @@
 
 #include "core/interrupt.h"
 #include "core/mapping/division.h"
+#include "core/mapping/running_formats.h"
 #include "core/mapping/vector_builder.h"
 
 namespace bitjoule {
@@ -228,6 +229,8 @@ MappingProblem make_vector_problem(const AcceleratorConfig& machine, const Memor
   p.path.activations = stored(formats.inputs);
   p.path.weights = stored(formats.parameters);
   p.path.output = stored(formats.output);
+  for (const OperandPath* operand : {&p.path.activations, &p.path.output})
+    require_made_while_running(operand->layout);
   return p;
 }
 
