@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/dram/priced_device.h"
+#include "core/numeric/rows.h"
 #include "core/numeric/weight_quantizer.h"
 #include "core/workload/pins_rows.h"
 #include "core/workload/rows.h"
@@ -98,6 +99,11 @@ void require_calibration(const RunFile& c, bool is_layer) {
     throw input_error(asks + ": needs `calibration`, a file that sim calibrate writes");
 }
 
+Precision with_weights(Precision precision) {
+  if (!says_weights(precision)) precision.weights = precision.activations;
+  return precision;
+}
+
 template <class V>
 void describe(V& v, RunFile& c) {
   v.field("name", c.name, "shown in reports; default: the layer's or network's name");
@@ -166,6 +172,7 @@ void describe(V& v, RunFile& c) {
       throw input_error("evaluation: needs a network");
     if (is_layer && !c.precision.recipe.empty())
       throw input_error("precision.recipe: needs a network");
+    if (is_layer && !says_weights(c.precision)) throw input_error("precision.weights: missing");
     if (is_layer && c.mix) throw input_error("mix: needs a network");
     if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
     if (c.steps > 1 && (c.generation || !std::holds_alternative<NetworkFile>(c.workload)))
@@ -174,7 +181,7 @@ void describe(V& v, RunFile& c) {
       throw input_error("phase: not beside generate, which runs prefill and decode");
     if (is_layer && c.overlap != LayerOverlapMode::kNone)
       throw input_error("overlap: needs a network; that of folds is accelerator.array.overlap");
-    resolve_data_path(c.precision, c.accelerator.machine.array.pe);
+    resolve_data_path(with_weights(c.precision), c.accelerator.machine.array.pe);
   });
 }
 

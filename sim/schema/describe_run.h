@@ -45,6 +45,13 @@ struct PassFile {
   NetworkFile network;
 };
 
+/// Of a file that says nothing.
+inline Precision no_precision() {
+  Precision precision;
+  precision.weights.format.clear();
+  return precision;
+}
+
 /// A run file as written. `dram` and `energy` arrive in the accelerator: see path_aliases below.
 struct RunFile {
   std::string name;
@@ -56,7 +63,7 @@ struct RunFile {
   std::optional<Generation> generation;
   std::int64_t steps = 1;
   LayerOverlapMode overlap = LayerOverlapMode::kNone;
-  Precision precision;
+  Precision precision = no_precision();
   std::optional<MixFile> mix;
   RunOptions options;
   std::optional<bool> values;
@@ -87,6 +94,9 @@ template <>
 inline std::vector<std::string> rival_keys<RunFile>() {
   return {"layer", "network", "passes"};
 }
+
+/// With a format where nobody has said that of weights: of layers that have none of their own.
+Precision with_weights(Precision precision);
 
 template <class V>
 void describe(V& v, AcceleratorFile& c);

@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "core/error.h"
+#include "core/numeric/rows.h"
 #include "run/run_check.h"
 #include "run/transforms.h"
 #include "sim/config/digest.h"
@@ -113,7 +115,8 @@ std::vector<NetworkPhase> generated(NetworkFile file, const Generation& generati
 /// Layers whose format the run's `precision` says, of those that have one of that kind.
 struct PrecisionUse {
   bool has_weights = false;  ///< whoever says their format
-  bool weights = false, activations = false, mac = false;
+  bool activations = false, mac = false;
+  std::set<std::string> weights;  ///< the names of those layers
 };
 
 PrecisionUse precision_use(const std::vector<NetworkPhase>& phases) {
@@ -124,21 +127,34 @@ PrecisionUse precision_use(const std::vector<NetworkPhase>& phases) {
       const bool has_weights = op != nullptr ? op->kind == VectorKind::kEmbedding
                                              : !std::holds_alternative<Matmul>(layer.op);
       use.has_weights |= has_weights;
-      use.weights |= has_weights && !layer.precision.weights;
+      if (has_weights && !layer.precision.weights) use.weights.insert(layer.name);
       use.activations |= !layer.precision.activations;
       use.mac |= op == nullptr && !layer.precision.mac;
     }
   return use;
 }
 
+/// Throws where layers have no format of their weights.
+void require_weights(const PrecisionUse& use) {
+  if (use.weights.empty()) return;
+  const std::size_t others = use.weights.size() - 1;
+  throw input_error(fmt::format("precision.weights: missing: layer \"{}\"{} no format of {} own",
+                                *use.weights.begin(),
+                                others == 0 ? " has" : fmt::format(" and {} more have", others),
+                                others == 0 ? "its" : "their"));
+}
+
 void note_precision(RunConfig& run) {
   const PrecisionUse use = precision_use(run.phases);
+  const bool is_said = says_weights(run.precision);
+  if (!is_said) require_weights(use);
+  run.precision = with_weights(run.precision);
   const auto note = [&](bool used, const char* key, const char* whose) {
     if (!used)
       run.notes.push_back(
           fmt::format("precision.{}: no effect: the network brings {}", key, whose));
   };
-  note(use.weights || !run.precision.recipe.empty(), "weights",
+  note(!use.weights.empty() || !run.precision.recipe.empty() || !is_said, "weights",
        use.has_weights ? "the format of every layer's weights" : "no layer with weights");
   note(use.activations, "activations", "the format of every layer's activations");
   note(use.mac, "mac", "the arithmetic of every layer with MACs");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/enums.h"
 #include "core/error.h"
@@ -63,9 +64,16 @@ void describe(V& v, OperandTransform& c) {
   });
 }
 
+/// Whether anybody has said the format of weights; else it has no name.
+inline bool says_weights(const Precision& precision) { return !precision.weights.format.empty(); }
+
 template <class V>
 void describe(V& v, Precision& c) {
-  v.required("weights", c.weights, "storage of the weights");
+  std::optional<TensorFormat> weights;
+  if (says_weights(c)) weights = c.weights;
+  v.field("weights", weights,
+          "storage of the weights; needed where neither a network nor `recipe` says that of all");
+  c.weights = weights.value_or(TensorFormat{""});
   v.required("activations", c.activations, "storage of the activations");
   v.field("output", c.output, "storage of the output; default: as the activations");
   v.field("mac", c.mac, "arithmetic, or auto: from the formats", mac_names());
