@@ -20,7 +20,7 @@ bool is_gguf(const std::string& file) { return std::filesystem::path(file).exten
 }  // namespace
 
 std::vector<Override> DataArguments::with_options(const std::vector<Override>& sets) const {
-  std::vector<Override> all = network.overrides();
+  std::vector<Override> all;
   if (!data.empty()) all.push_back({"evaluation.data", quoted(data)});
   if (!labels.empty()) all.push_back({"evaluation.labels", quoted(labels)});
   if (window != 0) all.push_back({"evaluation.window", std::to_string(window)});
@@ -34,7 +34,7 @@ std::vector<Override> DataArguments::with_options(const std::vector<Override>& s
   const std::string& model = tokenizer.empty() && is_gguf(network.file) ? network.file : tokenizer;
   if (!model.empty()) all.push_back({"evaluation.tokenizer", quoted(model)});
   all.insert(all.end(), sets.begin(), sets.end());
-  return all;
+  return network.overrides(given_source(file), all);
 }
 
 RunConfig DataArguments::read(const std::vector<Override>& sets) const {

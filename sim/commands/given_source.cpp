@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kMaxInputBytes = 64 << 20;
 
-std::string standard_input() {
+std::string read_standard_input() {
   std::string text;
   std::array<char, 1 << 16> part{};
   while (std::cin.read(part.data(), part.size()) || std::cin.gcount() > 0) {
@@ -29,6 +29,12 @@ std::string standard_input() {
           "standard input: longer than {} bytes, of which no more are read", kMaxInputBytes));
   }
   return text;
+}
+
+/// It can be read once; a command may ask more than once.
+const std::string& standard_input() {
+  static const std::string kText = read_standard_input();
+  return kText;
 }
 
 /// What a file of a kind is called, and what is done with it.

@@ -5,25 +5,65 @@
 #include <utility>
 
 #include "core/error.h"
+#include "sim/config/files.h"
 #include "sim/config/leaf.h"
 #include "sim/config/suggest.h"
+#include "sim/schema/describe_run.h"
 
 namespace bitjoule {
 
-std::vector<Override> NetworkArguments::overrides(std::map<std::string, std::string> inputs) const {
-  if (file.empty()) {
-    if (import.any_given())
-      throw input_error(
-          "--batch, --size, --skip-unknown and --requantize: of an imported network: --network");
-    return {};
+namespace {
+
+/// The imported network that a run file, or the last --set network=FILE, names; empty: none.
+std::string named_import(Source run, const std::vector<Override>& sets) {
+  run.folder = FileKind<RunFile>::kFolder;
+  Problems problems;  // told when the run is read
+  const Node root = parse_source(run, problems);
+  const Node* found = root.find("network");
+  Node name = found == nullptr ? Node() : *found;
+  std::string naming = name.place.origin ? *name.place.origin : "";
+  for (const Override& set : sets) {
+    if (set.path != "network") continue;
+    name = parse_yaml(set.value, "--set network", problems);
+    naming.clear();
   }
+  if (name.kind != Node::Kind::kScalar) return "";
+  const char* folder = FileKind<NetworkFile>::kFolder;
+  const std::string path = find_document(name.text, naming, folder);
+  return is_foreign(path, folder) ? path : "";
+}
+
+}  // namespace
+
+std::map<std::string, std::int64_t> NetworkArguments::parameters_of_named(
+    const Source& run, const std::vector<Override>& sets, const ImportOptions& options) const {
+  if (!import.any_given() && options.inputs.empty()) return {};
+  const std::string path = named_import(run, sets);
+  if (!path.empty()) return import_named_with(path, options);
+  if (!import.any_given()) return {};
+  throw input_error(
+      "--batch, --size, --skip-unknown and --requantize: of an imported network, by --network or "
+      "the run's `network`");
+}
+
+std::vector<Override> NetworkArguments::overrides(
+    const Source& run, const std::vector<Override>& sets,
+    const std::map<std::string, std::string>& inputs) const {
   ImportOptions options = import.resolved();
-  options.inputs = std::move(inputs);
-  NetworkValue network = network_value(file, options);
-  print_notes(network.notes);
-  std::vector<Override> result{std::move(network.override)};
-  for (const auto& [name, size] : network.parameters)
+  options.inputs = inputs;
+  std::vector<Override> result;
+  std::map<std::string, std::int64_t> parameters;
+  if (file.empty()) {
+    parameters = parameters_of_named(run, sets, options);
+  } else {
+    NetworkValue network = network_value(file, options);
+    print_notes(network.notes);
+    result.push_back(std::move(network.override));
+    parameters = std::move(network.parameters);
+  }
+  for (const auto& [name, size] : parameters)
     result.push_back({"network.parameters." + name, std::to_string(size)});
+  result.insert(result.end(), sets.begin(), sets.end());
   return result;
 }
 

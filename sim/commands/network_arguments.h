@@ -18,9 +18,16 @@ struct NetworkArguments {
   ImportArguments import;
 
   /// What puts the network in the place of the run's, its sizes as --set says them, so that one
-  /// without effect is told. `inputs` are the files of its inputs by name. Prints the importer's
-  /// notes. Throws an input Error for options of an import without --network.
-  std::vector<Override> overrides(std::map<std::string, std::string> inputs = {}) const;
+  /// without effect is told, and then `sets`. The options of an import count for the network that
+  /// the run or --set names, too. `inputs` are the files of its inputs by name. Prints the
+  /// importer's notes. Throws an input Error for such options where no network is imported.
+  std::vector<Override> overrides(const Source& run, const std::vector<Override>& sets,
+                                  const std::map<std::string, std::string>& inputs = {}) const;
+
+ private:
+  std::map<std::string, std::int64_t> parameters_of_named(const Source& run,
+                                                          const std::vector<Override>& sets,
+                                                          const ImportOptions& options) const;
 };
 
 /// Declares --network and the options of its import; `verb` is what the command does with it.

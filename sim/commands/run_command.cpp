@@ -72,12 +72,11 @@ bool is_traced(const RunArguments& a) {
 }
 
 /// Overrides and options that stand for a key of the run file.
-std::vector<Override> with_options(std::vector<Override> overrides, const RunArguments& a) {
+std::vector<Override> with_options(const Source& run, std::vector<Override> overrides,
+                                   const RunArguments& a) {
   if (!a.fidelity.empty()) overrides.push_back({"fidelity", a.fidelity});
   if (!a.values.empty()) overrides.push_back({"values", a.values});
-  std::vector<Override> all = a.network.overrides(given_files(a.inputs));
-  all.insert(all.end(), overrides.begin(), overrides.end());
-  return all;
+  return a.network.overrides(run, overrides, given_files(a.inputs));
 }
 
 /// Names the kind of a file that is no run.
@@ -206,8 +205,8 @@ RunOptions timing_alone(const RunConfig& run) {
 }
 
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
-  std::vector<Override> all = with_options(overrides, a);
   const Source source = given_source(a.file);
+  std::vector<Override> all = with_options(source, overrides, a);
   RunConfig run = read_given_run(source, all);
   require_places(a);
   if (!a.store.empty()) require_writable_directory(a.store);
@@ -330,10 +329,9 @@ CommandAction add_explain_command(CLI::App& app) {
   add_network_options(app, "explain", *network);
   const auto sets = add_set_option(app);
   return [file, network, sets] {
-    std::vector<Override> overrides = network->overrides();
-    const std::vector<Override> given = parse_overrides(*sets);
-    overrides.insert(overrides.end(), given.begin(), given.end());
-    const RunConfig run = read_given_run(given_source(*file), overrides);
+    const Source source = given_source(*file);
+    const RunConfig run =
+        read_given_run(source, network->overrides(source, parse_overrides(*sets)));
     print_notes(run.notes);
     if (!run.phases.empty()) {
       print_text(naming(*file, [&] { return explain_network_text(run); }));

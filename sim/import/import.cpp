@@ -170,40 +170,71 @@ bool is_imported(const std::string& path) {
                      [&](const ImporterRow& row) { return row.extension == extension; });
 }
 
-Node read_imported(const std::string& path) {
-  const Imported imported = import_named(path, {});
+/// What named networks are imported with, by path, and what they were when they were read.
+struct NamedNetworks {
+  struct Known {
+    std::filesystem::file_time_type written;
+    std::uintmax_t size;
+    Node node;
+    std::map<std::string, std::int64_t> parameters;
+  };
+  std::mutex mutex;
+  std::map<std::string, ImportOptions> options;
+  std::map<std::string, Known> files;
+};
+
+NamedNetworks& named_networks() {
+  static NamedNetworks named;
+  return named;
+}
+
+/// Read once as long as the file stays what it is: every point of a sweep asks.
+const NamedNetworks::Known& known_import(NamedNetworks& named, const std::string& path) {
+  constexpr std::size_t kMostFiles = 16;
+  const auto written = std::filesystem::last_write_time(path);
+  const std::uintmax_t size = std::filesystem::file_size(path);
+  const auto known = named.files.find(path);
+  if (known != named.files.end() && known->second.written == written && known->second.size == size)
+    return known->second;
+  const auto given = named.options.find(path);
+  const Imported imported =
+      import_named(path, given == named.options.end() ? ImportOptions() : given->second);
   Node node = imported_node(imported, path);
   if (!imported.notes.empty()) {
     const boost::json::array notes(imported.notes.begin(), imported.notes.end());
     node.entries.push_back({"notes", node.place, node_of(notes, path)});
   }
-  return node;
+  if (named.files.size() == kMostFiles) named.files.clear();
+  return named.files
+      .insert_or_assign(path,
+                        NamedNetworks::Known{written, size, std::move(node), imported.parameters})
+      .first->second;
 }
 
-/// The same, read once as long as the file stays what it is: every point of a sweep asks.
-Node known_import(const std::string& path) {
-  struct Known {
-    std::filesystem::file_time_type written;
-    std::uintmax_t size;
-    Node node;
-  };
-  constexpr std::size_t kMostFiles = 16;
-  static std::mutex mutex;
-  static std::map<std::string, Known> files;
-  const std::lock_guard<std::mutex> lock(mutex);
-  const auto written = std::filesystem::last_write_time(path);
-  const std::uintmax_t size = std::filesystem::file_size(path);
-  const auto known = files.find(path);
-  if (known != files.end() && known->second.written == written && known->second.size == size)
-    return known->second.node;
-  if (files.size() == kMostFiles) files.clear();
-  return files.insert_or_assign(path, Known{written, size, read_imported(path)}).first->second.node;
+Node read_imported(const std::string& path) {
+  NamedNetworks& named = named_networks();
+  const std::lock_guard<std::mutex> lock(named.mutex);
+  return known_import(named, path).node;
 }
 
 }  // namespace
 
+std::map<std::string, std::int64_t> import_named_with(const std::string& path,
+                                                      const ImportOptions& options) {
+  NamedNetworks& named = named_networks();
+  const std::lock_guard<std::mutex> lock(named.mutex);
+  named.options[path] = options;
+  named.files.erase(path);
+  try {
+    return known_import(named, path).parameters;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kInput) throw;
+    return {};
+  }
+}
+
 void accept_imported_networks() {
-  accept_foreign_files(FileKind<NetworkFile>::kFolder, {"config.json", is_imported, known_import});
+  accept_foreign_files(FileKind<NetworkFile>::kFolder, {"config.json", is_imported, read_imported});
 }
 
 Network import_network(const std::string& path, const ImportOptions& options) {

@@ -74,6 +74,12 @@ NetworkValue network_value(const std::string& path, const ImportOptions& options
 /// From now on a run's `network: FILE` may name what `sim import` reads, as --network may.
 void accept_imported_networks();
 
+/// From now on the network of `path`, where a file names it, is imported with these options.
+/// Returns those of their sizes that are its parameters; none where the import fails, which is told
+/// where the network is named.
+std::map<std::string, std::int64_t> import_named_with(const std::string& path,
+                                                      const ImportOptions& options);
+
 /// Imports and builds at once.
 Network import_network(const std::string& path, const ImportOptions& options = {});
 

@@ -3,10 +3,11 @@
 import csv
 import json
 import shutil
+import subprocess
 import unittest
 from pathlib import Path
 
-from simulator import Simulator
+from simulator import SIM, Simulator, read_safetensors, safetensors_bytes
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared/data"
 GGUF = DATA / "llama/stories260K-q8_0.gguf"
@@ -19,7 +20,7 @@ CONFIG = {
     "num_key_value_heads": 4,
     "vocab_size": 512,
     "attention_dropout": 0.0,
-    "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 256},
+    "rope_scaling": {"rope_type": "dynamic", "factor": 4.0},
 }
 
 
@@ -84,6 +85,88 @@ class NamedNetworkTest(Simulator):
         run = self.run_file(self.directory(), phase="decode")
         context = self.result(run, "--set", "network.parameters.context=300")
         self.assertEqual(context["network"]["parameters"]["context"], 300)
+
+    def same_with_options(self, network, *options):
+        """Options of an import count for the run's network as for that of --network."""
+        named = self.result(self.run_file(network, phase="decode"), *options)
+        by_set = self.result(self.run_file("networks/stories15m.yaml", phase="decode"), "--set", f"network={network}", *options)
+        given = self.result(self.run_file("networks/stories15m.yaml", phase="decode"), "--network", network, *options)
+        for key in ("layers", "network", "cycles", "energy", "dram"):
+            self.assertEqual(named[key], given[key])
+            self.assertEqual(by_set[key], given[key])
+        return named
+
+    def test_options_of_the_import(self):
+        shutil.copy(GGUF, self.folder / "small.gguf")
+        result = self.same_with_options("small.gguf", "--batch", "3", "--size", "context=70")
+        self.assertEqual([result["network"]["parameters"][name] for name in ("batch", "context")], [3, 70])
+        result = self.same_with_options("small.gguf", "--requantize")
+        self.assertEqual({layer["formats"]["weights"] for layer in result["layers"] if layer["kind"] == "ffn"
+                          and "weights" in layer["formats"]}, {"int8"})
+        self.same_with_options(self.directory(), "--batch", "2")
+
+    def test_what_the_import_leaves_out(self):
+        (self.folder / "model").mkdir()
+        shutil.copy(DATA / "llama/hf/config.json", self.folder / "model/config.json")
+        tensors = {name: ("F32", list(value.shape), value.tobytes())
+                   for name, value in read_safetensors(DATA / "llama/hf/model.safetensors").items()}
+        tensors["extra.weight"] = ("F32", [2], bytes(8))
+        (self.folder / "model/model.safetensors").write_bytes(safetensors_bytes(tensors))
+        run = self.run_file("model", phase="decode")
+        error = self.sim("run", run, code=2).stderr
+        self.assertIn("error: run.yaml:", error)
+        self.assertIn("unknown tensors (--skip-unknown leaves them out): extra.weight", error)
+        left_out = self.sim("run", run, "--skip-unknown", "--json")
+        self.assertIn("left out: tensor extra.weight", left_out.stderr)
+        self.assertGreater(json.loads(left_out.stdout)["cycles"], 0)
+
+    def test_options_are_of_imported_networks(self):
+        self.directory()
+        self.write("mine.yaml", {"name": "mine", "base": "model"})
+        layer = {"accelerator": "accelerators/edge-16x16.yaml", "layer": {"gemm": {"m": 1, "n": 1, "k": 1}},
+                 "precision": {"weights": "int8", "activations": "int8"}}
+        self.write("layer.yaml", layer)
+        for run in (self.run_file("networks/stories15m.yaml", phase="decode"), "layer.yaml"):
+            error = self.sim("run", run, "--batch", "2", code=2).stderr
+            self.assertIn("of an imported network, by --network or the run's `network`", error)
+        error = self.sim("run", self.run_file("mine.yaml", phase="decode"), "--batch", "2", code=2).stderr
+        self.assertIn("of an imported network, by --network or the run's `network`", error)
+
+    def test_a_run_from_standard_input(self):
+        self.directory()
+        text = (self.folder / self.run_file("model", phase="decode")).read_text()
+        done = subprocess.run([SIM, "run", "-", "--batch", "2", "--json"], cwd=self.folder, input=text,
+                              capture_output=True, text=True, check=True)
+        self.assertEqual(json.loads(done.stdout)["network"]["parameters"]["batch"], 2)
+
+    def formats(self, result):
+        return {layer["name"]: layer["formats"]["weights"] for layer in result["layers"] if "weights" in layer["formats"]}
+
+    def test_weights_that_the_network_says_need_no_format(self):
+        shutil.copy(GGUF, self.folder / "small.gguf")
+        self.directory()
+        told = self.formats(self.result(self.run_file("small.gguf", phase="decode")))
+        run = self.run_file("small.gguf", phase="decode", precision={"activations": "int8"})
+        done = self.sim("run", run, "--json")
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.formats(json.loads(done.stdout)), told)
+        run = self.run_file("model", phase="decode", precision={"activations": "int8"})
+        error = self.sim("run", run, code=2).stderr
+        self.assertRegex(error, r'precision.weights: missing: layer ".*" and \d+ more have no format of their own')
+
+    def test_a_recipe_needs_no_weights(self):
+        self.directory()
+        recipe = {"recipe": "q4_k_m", "activations": "fp16"}
+        alone = self.result(self.run_file("model", phase="decode", precision=recipe))
+        beside = self.result(self.run_file("model", phase="decode", precision={"weights": "fp32", **recipe}))
+        self.assertEqual(self.formats(alone), self.formats(beside))
+        self.assertEqual(alone["cycles"], beside["cycles"])
+        self.assertIn("q5_0", self.formats(alone).values())  # rows of 64: no blocks of 256
+        layer = {"accelerator": "accelerators/edge-16x16.yaml", "layer": {"gemm": {"m": 1, "n": 1, "k": 1}},
+                 "precision": {"activations": "int8"}}
+        self.write("layer.yaml", layer)
+        self.assertIn("precision.weights: missing", self.sim("run", "layer.yaml", code=2).stderr)
+        self.sim("check", self.run_file("model", phase="decode", precision=recipe))
 
     def test_a_sweep_over_files(self):
         self.directory()
