@@ -13,6 +13,17 @@ std::string machine_text(AcceleratorConfig machine) {
   return key_text(machine);
 }
 
+/// What a memory that is asked itself is made of: mostly the last one's.
+const std::string& sampled_text(const std::shared_ptr<const ResolvedDram>& sampled) {
+  struct Last {
+    std::shared_ptr<const ResolvedDram> sampled;
+    std::string text;
+  };
+  thread_local Last last;
+  if (sampled != last.sampled) last = {sampled, sampled ? key_text(sampled->config()) : ""};
+  return last.text;
+}
+
 /// A member that is missing here does not compile.
 std::string memory_text(const MemoryPort& m) {
   const auto& [burst_bytes, bytes_per_cycle, latency_cycles, row_cycles, ranks, sampled,
@@ -24,7 +35,7 @@ std::string memory_text(const MemoryPort& m) {
   add(burst_bytes, bytes_per_cycle, latency_cycles, row_cycles, ranks, hit_latency, write_latency,
       open_latency, refresh_lost, refresh_cycles, refresh_busy, bank_refresh_cycles,
       bank_refresh_busy, banks_per_rank, rank_refreshes, row_open_cycles, core_period, capacity);
-  return key + (sampled ? key_text(sampled->config()) : "");
+  return key + sampled_text(sampled);
 }
 
 }  // namespace

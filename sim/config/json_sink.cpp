@@ -54,10 +54,17 @@ bool is_plain(std::string_view text) {
   }
 }
 
-/// Doubled at least.
+/// The size of the last text but for short ones: a worker writes many that are about as long.
+std::size_t& usual_size() {
+  thread_local std::size_t size = 0;
+  return size;
+}
+
+/// Doubled at least; a long one to what is usual.
 void grow(std::string& text, std::size_t least) {
-  constexpr std::size_t kFirst = 1024;
-  text.resize(std::max({kFirst, 2 * text.size(), least}));
+  constexpr std::size_t kFirst = 1024, kLong = 16 << 10, kMost = 256 << 10;
+  const std::size_t usual = text.size() < kLong ? 0 : std::min(usual_size(), kMost);
+  text.resize(std::max({kFirst, 2 * text.size(), least, usual}));
 }
 
 }  // namespace
@@ -123,12 +130,15 @@ void JsonText::add(std::string_view text) {
   size_ += text.size();
 }
 
-/// `text`, a character or none, then the end of the line and so many spaces.
+/// `text`, a character or none, then the end of the line and so many spaces: mostly few, so that a
+/// fixed number is written, and less counts.
 void JsonText::add_line(std::string_view text, std::size_t indent) {
-  char* at = room(text.size() + 1 + indent);
+  constexpr std::size_t kFew = 16;
+  char* at = room(text.size() + 1 + std::max(indent, kFew));
   if (!text.empty()) *at = text.front();
   at[text.size()] = '\n';
-  std::memset(at + text.size() + 1, ' ', indent);
+  std::memset(at + text.size() + 1, ' ', kFew);
+  if (indent > kFew) std::memset(at + text.size() + 1 + kFew, ' ', indent - kFew);
   line_ = size_ + text.size() + 1;
   size_ = line_ + indent;
 }
@@ -249,6 +259,8 @@ std::string JsonText::take() {
     send_lines();
     return "";
   }
+  constexpr std::size_t kShort = 16 << 10;
+  if (size_ > kShort) usual_size() = size_ + size_ / 4;
   text_.resize(size_);
   return std::move(text_);
 }

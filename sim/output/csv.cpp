@@ -21,7 +21,10 @@ std::string csv_cell(const std::string& text) {
   std::string harmless = (is_formula(text) ? "'" : "") + printable_line(text);
   if (harmless.find_first_of(",\"") == std::string::npos) return harmless;
   std::string quoted = "\"";
-  for (const char c : harmless) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  for (const char c : harmless) {
+    if (c == '"') quoted += c;
+    quoted += c;
+  }
   return quoted + '"';
 }
 

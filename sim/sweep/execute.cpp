@@ -248,15 +248,11 @@ SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStor
   results.points_in_sweep = plan.points.size();
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
     if (!shard.has(i)) continue;
-    PointResult point;
-    point.index = i;
-    point.labels = plan.points[i].labels;
-    point.hash = plan.points[i].hash;
-    if (auto known = metrics.extract(point.hash)) {
-      point.status = PointStatus::kDone;
-      point.metrics = std::move(known.mapped());
-    }
-    results.points.push_back(std::move(point));
+    auto known = metrics.extract(plan.points[i].hash);
+    const PointStatus status = known ? PointStatus::kDone : PointStatus::kMissing;
+    // What is made from an object has its memory; what is assigned one has a copy.
+    results.points.push_back({i, plan.points[i].labels, plan.points[i].hash, status, "",
+                              known ? std::move(known.mapped()) : boost::json::object()});
   }
   for_each_index(results.points.size(), [&](std::size_t i) {
     PointResult& point = results.points[i];

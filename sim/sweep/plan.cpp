@@ -76,10 +76,14 @@ void expect_times(const std::vector<PointWork>& work, std::vector<SweepPoint>& p
 
 /// Resolves a point and checks that its layer, formats and machine fit together; returns its notes.
 std::vector<std::string> resolve(const SweepPlan& plan, SweepPoint& point, PointWork& work) {
-  const RunConfig run = plan.config(point);
+  constexpr std::size_t kMostKept = 5000;  // points, of some 20 KB each
+  RunConfig run = plan.config(point);
   point.hash = run_hash(run);
   work = {check_formats(run), run.options.values, run.options.fidelity == Fidelity::kEstimate};
-  return run.notes;
+  std::vector<std::string> notes = run.notes;
+  if (run.phases.empty() && !hashes_tensors(run) && plan.points.size() <= kMostKept)
+    point.run = std::make_shared<const RunConfig>(std::move(run));
+  return notes;
 }
 
 /// Each note once, with the first point that has it.
@@ -142,6 +146,7 @@ std::string SweepPoint::name() const {
 }
 
 RunConfig SweepPlan::config(const SweepPoint& point) const {
+  if (point.run) return *point.run;
   RunConfig run = base->with(point.set);
   run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
   return run;

@@ -20,6 +20,8 @@ struct SweepPoint {
   std::string hash;  ///< of the resolved configuration: the name of its result
   /// That it may take on one core behind the points ahead: good to a factor of a few.
   double seconds = 0;
+  /// The run, where it is small, and so are the points in number; it has read nothing.
+  std::shared_ptr<const RunConfig> run;
 
   std::string name() const;  ///< labels, joined
 };

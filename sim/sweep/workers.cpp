@@ -18,6 +18,7 @@
 #include <cstring>
 #include <deque>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "core/error.h"
@@ -200,7 +201,6 @@ class Pool {
 
   /// What a worker says, or how it ended; false if it is gone.
   bool hear(Worker& worker, std::vector<JobOutcome>& outcomes) {
-    message_.resize(kMostMessage);
     const ssize_t size = recv(worker.channel, message_.data(), message_.size(), 0);
     if (size < 0 && errno == EINTR) return true;
     const bool has_answer = size >= static_cast<ssize_t>(sizeof(MessageHead));
@@ -208,10 +208,10 @@ class Pool {
     if (has_answer) {
       MessageHead head;
       std::memcpy(&head, message_.data(), sizeof head);
-      message_.resize(static_cast<std::size_t>(size));
+      const std::string_view message(message_.data(), static_cast<std::size_t>(size));
       end.code = head.code;
-      end.last_words = message_.substr(sizeof head, head.words);
-      end.text = message_.substr(sizeof head + head.words);
+      end.last_words = message.substr(sizeof head, head.words);
+      end.text = message.substr(sizeof head + head.words);
     } else {
       end.last_words = last_words(worker.words);
       const int status = end_of(worker);
@@ -296,7 +296,7 @@ class Pool {
   SignalFile signals_;
   std::vector<Worker> workers_;
   std::vector<pollfd> files_;  // that wait() looks at: signals, then one per worker
-  std::string message_;        // that hear() reads
+  std::vector<char> message_ = std::vector<char>(kMostMessage);  // that hear() reads
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/mapping/bounds_view.h"
 #include "core/mapping/region.h"
@@ -182,23 +183,53 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
   if (!all_fit_ && !least_fits(box)) return false;
   View v = view(box);
   if (!may_fit(v)) return false;
+  if (all_fit_) {
+    Box sizes = box;
+    sizes.scheme = v.scheme.input_full_k ? 1 : 0;
+    Parts& parts = parts_[BoxKey(sizes)];
+    if (!parts.known) note_parts(v, parts);
+    note_bound(v, parts, bound);
+  } else {
+    Parts parts;
+    note_parts(v, parts);
+    note_bound(v, parts, bound);
+  }
+  return true;
+}
+
+void Bounds::note_parts(const View& v, Parts& parts) const {
+  parts.known = true;
+  parts.folds = folds(v);
+  parts.together = once_together(v);
+  parts.apart = once_apart(v);
+  parts.weights = weight_bursts(v);
+  parts.outputs = output_bursts(v);
+  parts.array_time = least_time_.around_array(first_bursts(v), array_cycles(v, parts.folds), 1,
+                                              parts.outputs > 0 ? 1 : 0);
+  parts.behind = behind_operands(v);
+  parts.accesses = accesses(v, parts.folds);
+  parts.moves = moves(parts.folds);
+}
+
+void Bounds::note_bound(const View& v, const Parts& parts, CostBound& bound) const {
   const bool by_row = p_.path.weights.layout.scales.group == kWholeRow && !p_.layer.k_rows;
-  const double outputs = output_bursts(v);
-  const double reads = input_bursts(v) + weight_bursts(v) * v.repetitions(false, true, true) +
+  double inputs = v.together ? parts.together * v.repetitions(true, false, false)
+                             : std::numeric_limits<double>::infinity();
+  if (v.apart) inputs = std::min(inputs, parts.apart * v.repetitions(true, false, true));
+  if (inputs_on_chip(p_)) inputs = 0;
+  const double outputs = parts.outputs;
+  const double reads = inputs + parts.weights * v.repetitions(false, true, true) +
                        weight_scales_ * v.repetitions(false, true, !by_row) +
                        biases_ * v.repetitions(false, true, false);
-  const FoldBound f = folds(v);
   bound.bursts = whole((reads + outputs) * (1 - kRounding));
-  bound.cycles = std::max(
-      {least_time_.around_array(first_bursts(v), array_cycles(v, f), 1, outputs > 0 ? 1 : 0),
-       least_time_.memory(reads + outputs), least_time_.memory(reads) + behind_operands(v),
-       real(p_.layer.output_elements()) / real(p_.machine.output_unit.lanes)});
+  bound.cycles = std::max({parts.array_time, least_time_.memory(reads + outputs),
+                           least_time_.memory(reads) + parts.behind,
+                           real(p_.layer.output_elements()) / real(p_.machine.output_unit.lanes)});
   bound.cycles = std::round(bound.cycles * (1 - kRounding));
-  bound.energy_pj =
-      (energy_.fixed + energy(v, f) + reads * energy_.dram_read + outputs * energy_.dram_write +
-       std::max(0.0, bound.cycles - energy_.free_cycles) * energy_.cycle) *
-      (1 - kRounding);
-  return true;
+  bound.energy_pj = (energy_.fixed + energy(v, parts.folds, parts.accesses, parts.moves) +
+                     reads * energy_.dram_read + outputs * energy_.dram_write +
+                     std::max(0.0, bound.cycles - energy_.free_cycles) * energy_.cycle) *
+                    (1 - kRounding);
 }
 
 }  // namespace bitjoule

@@ -10,17 +10,11 @@
 #include "core/mapping/energy_rates.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/least_time.h"
+#include "core/mapping/point_table.h"
 #include "core/mapping/space.h"
 #include "core/mapping/tile_fit.h"
 
 namespace bitjoule {
-
-/// Every tiling of one scheme whose sizes are entries lo..hi (both included) of the space's lists.
-struct Box {
-  std::uint16_t scheme = 0;
-  std::array<std::uint16_t, kAxes> lo{}, hi{};
-  bool is_point() const { return lo == hi; }
-};
 
 struct CostBound {
   double bursts = 0, cycles = 0, energy_pj = 0;
@@ -52,7 +46,8 @@ class Bounds {
   void note_schemes();
   bool is_new(std::size_t scheme, bool one_m, bool one_n, bool one_k) const;
 
-  double input_bursts(const View& v) const;
+  double once_together(const View& v) const;
+  double once_apart(const View& v) const;
   double output_bursts(const View& v) const;
   double weight_bursts(const View& v) const;
   double first_bursts(const View& v) const;
@@ -70,8 +65,23 @@ class Bounds {
   double last_skew(const View& v) const;
   double behind_operands(const View& v) const;
 
-  double energy(const View& v, const FoldBound& f) const;
+  double accesses(const View& v, const FoldBound& f) const;
+  double energy(const View& v, const FoldBound& f, double accesses, double moves) const;
   double moves(const FoldBound& f) const;
+
+  /// All of a bound but how often the loops repeat what. Where every tile fits, capacities do not
+  /// add to the number of tiles, and boxes of the same sizes have the same parts under all orders
+  /// of the loops.
+  struct Parts {
+    bool known = false;
+    FoldBound folds{};
+    double together = 0,
+           apart = 0;  // bursts of inputs, once, so far as a box may have them
+    double weights = 0, outputs = 0;
+    double array_time = 0, behind = 0, accesses = 0, moves = 0;
+  };
+  void note_parts(const View& v, Parts& parts) const;
+  void note_bound(const View& v, const Parts& parts, CostBound& bound) const;
 
   const MappingProblem& p_;
   const MappingSpace& space_;
@@ -91,7 +101,8 @@ class Bounds {
   ArrayRates rates_;         // of one group
   const EnergyRates& energy_;
   LeastTime least_time_;
-  FoldExtents last_fold_{};  // of the last tile along an axis that is not cut
+  FoldExtents last_fold_{};                  // of the last tile along an axis that is not cut
+  mutable PointTable<Parts, BoxKey> parts_;  // by sizes, and by whether inputs stay for all of k
 };
 
 }  // namespace bitjoule

@@ -5,12 +5,13 @@
 
 namespace bitjoule {
 
-/// Accesses and operations, each bounded by itself, times what one costs.
-double Bounds::energy(const View& v, const FoldBound& f) const {
+/// Accesses and operations of a group, each bounded by itself, times what one costs, but for those
+/// of weights on their way into the buffer.
+double Bounds::accesses(const View& v, const FoldBound& f) const {
   if (!p_.prices) return 0;
   const GemmExtents& e = p_.layer.extents;
   const BuffersConfig& b = p_.machine.buffers;
-  const double m = real(e.m), n = real(e.n), k = real(e.k), groups = real(e.groups);
+  const double m = real(e.m), n = real(e.n), k = real(e.k);
   const std::size_t n0 = v.box.lo[kAxisN], n1 = v.box.hi[kAxisN];
   const std::size_t k0 = v.box.lo[kAxisK], k1 = v.box.hi[kAxisK];
   // Words of m side by side: whole ones in every fold, of one group or of several.
@@ -38,16 +39,23 @@ double Bounds::energy(const View& v, const FoldBound& f) const {
   }
   sums = dataflow_.streamed() == LoopDim::kN ? n * wide_m(32, b.accumulator, false)
                                              : m * t_.n_sum_words(n0, n1);
-  double energy = energy_.input_read * inputs + energy_.weight_read * weights +
-                  energy_.accumulator_write * sums * f.k +
-                  energy_.accumulator_read * sums * (f.k - 1) +
-                  energy_.accumulate * m * n * (f.k - 1) + energy_.group_result * m * n * f.k +
-                  energy_.activation_sum * m * k * f.n + energy_.correction * m * n * f.k +
-                  energy_.dequantize_input * m * k * f.n;
+  return energy_.input_read * inputs + energy_.weight_read * weights +
+         energy_.accumulator_write * sums * f.k + energy_.accumulator_read * sums * (f.k - 1) +
+         energy_.accumulate * m * n * (f.k - 1) + energy_.group_result * m * n * f.k +
+         energy_.activation_sum * m * k * f.n + energy_.correction * m * n * f.k +
+         energy_.dequantize_input * m * k * f.n;
+}
+
+/// Of all groups, with `accesses` and `moves` of one.
+double Bounds::energy(const View& v, const FoldBound& f, double accesses, double moves) const {
+  if (!p_.prices) return 0;
+  const GemmExtents& e = p_.layer.extents;
+  const double n = real(e.n), k = real(e.k), groups = real(e.groups);
   const double weight_fetches = v.repetitions(false, true, true);
+  double energy = accesses;
   energy += energy_.dequantize_weight * n * k * (dequantizes_at_edge(p_) ? f.m : weight_fetches);
   energy += energy_.weight_write * weight_words_ * weight_fetches;
-  return (energy + moves(f)) * groups;
+  return (energy + moves) * groups;
 }
 
 /// What moves inside the array for a group, each move bounded by itself.

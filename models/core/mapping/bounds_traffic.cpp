@@ -1,32 +1,27 @@
 // Bursts that no tiling of a box moves fewer than.
 #include <algorithm>
-#include <limits>
 
 #include "core/mapping/bounds_view.h"
 #include "core/mapping/region.h"
 
 namespace bitjoule {
 
-double Bounds::input_bursts(const View& v) const {
-  if (inputs_on_chip(p_)) return 0;
+/// Of inputs, each fetched once: with all of k.
+double Bounds::once_together(const View& v) const {
+  if (!v.together || inputs_on_chip(p_)) return 0;
   const Lowered& l = p_.layer;
   const double burst = real(p_.memory.burst_bytes) * 8, groups = real(l.extents.groups);
-  double once = std::numeric_limits<double>::infinity();
-  if (v.together) {
-    double pixel = real(main_bits(p_.path.activations.layout, l.channels)) * groups / burst;
-    if (l.interleaved_groups && p_.activation_layout == DramLayout::kRowMajor &&
-        v.least[kAxisG] > 1)
-      pixel = std::max(pixel, real(v.least[kAxisG]));
-    once = pixel * real(l.batch) * v.least_of(t_.rows_fetched, kAxisR) *
-           v.least_of(t_.cols_fetched, kAxisC) * v.repetitions(true, false, false);
-  }
-  if (v.apart) {
-    const std::size_t last =
-        std::min<std::size_t>(v.box.hi[kAxisK], space_.sizes[kAxisK].size() - 1);
-    once = std::min(once,
-                    t_.k_input_bursts(v.box.lo[kAxisK], last) * v.repetitions(true, false, true));
-  }
-  return once;
+  double pixel = real(main_bits(p_.path.activations.layout, l.channels)) * groups / burst;
+  if (l.interleaved_groups && p_.activation_layout == DramLayout::kRowMajor && v.least[kAxisG] > 1)
+    pixel = std::max(pixel, real(v.least[kAxisG]));
+  return pixel * real(l.batch) * v.least_of(t_.rows_fetched, kAxisR) *
+         v.least_of(t_.cols_fetched, kAxisC);
+}
+
+/// ... and in parts of k.
+double Bounds::once_apart(const View& v) const {
+  if (!v.apart || inputs_on_chip(p_)) return 0;
+  return v.least_of(t_.k_input_bursts, kAxisK);
 }
 
 /// Tile after tile each begins with a burst; of rows that are cut, each part has bursts of its own.

@@ -12,30 +12,38 @@ namespace bitjoule {
 class RangeMin {
  public:
   RangeMin() = default;
-  explicit RangeMin(std::vector<double> values) {
-    levels_.push_back(std::move(values));
-    for (std::size_t width = 1; 2 * width <= levels_[0].size(); width *= 2) {
-      const std::vector<double>& below = levels_.back();
-      std::vector<double> level(below.size() - width);
-      for (std::size_t i = 0; i < level.size(); ++i)
-        level[i] = std::min(below[i], below[i + width]);
-      levels_.push_back(std::move(level));
+  explicit RangeMin(std::vector<double> values) : size_(values.size()), levels_(std::move(values)) {
+    std::size_t last = 0;
+    while (std::size_t{2} << last <= size_) ++last;
+    levels_.resize(begin_of(last + 1));
+    for (std::size_t level = 1; level <= last; ++level) {
+      const std::size_t width = std::size_t{1} << (level - 1);
+      const double* const below = &levels_[begin_of(level - 1)];
+      double* const own = &levels_[begin_of(level)];
+      for (std::size_t i = 0; i + 2 * width <= size_; ++i)
+        own[i] = std::min(below[i], below[i + width]);
     }
   }
 
   /// Of all entries.
-  double largest() const { return *std::max_element(levels_[0].begin(), levels_[0].end()); }
+  double largest() const { return *std::max_element(levels_.data(), levels_.data() + size_); }
 
   /// Of entries first..last, both included.
   double operator()(std::size_t first, std::size_t last) const {
     const auto width = static_cast<std::uint32_t>(last - first + 1);
     const auto level = static_cast<std::size_t>(31 - __builtin_clz(width));
-    const std::vector<double>& row = levels_[level];
+    const double* const row = &levels_[begin_of(level)];
     return std::min(row[first], row[last + 1 - (std::size_t{1} << level)]);
   }
 
  private:
-  std::vector<std::vector<double>> levels_;  // of stretches of 1, 2, 4, ... entries
+  /// The level of stretches of 2^level entries has one for each of their begins.
+  std::size_t begin_of(std::size_t level) const {
+    return level * (size_ + 1) - ((std::size_t{1} << level) - 1);
+  }
+
+  std::size_t size_ = 0;
+  std::vector<double> levels_;  // of stretches of 1, 2, 4, ... entries, one after the other
 };
 
 }  // namespace bitjoule

@@ -81,38 +81,33 @@ Moved moved(const Region& r, const Copies& copies, std::int64_t burst_bytes) {
   Moved all;
   if (r.empty()) return all;
   const std::int64_t burst = burst_bytes * 8;
-  std::int64_t unit = burst, aligned = 1;  // runs of which only the number matters
   const auto each_stride = [&](auto f) {
-    for (const Region::Stride& s : r.strides) f(s);
-    for (const Region::Stride& s : copies) f(s);
+    for (const Region::Stride& s : r.strides)
+      if (s.count > 1) f(s);
+    for (const Region::Stride& s : copies)
+      if (s.count > 1) f(s);
   };
-  each_stride([&](const Region::Stride& s) {
-    if (s.count > 1) unit = std::gcd(unit, s.bits);
-  });
   const auto add = [&](std::int64_t from, std::int64_t runs) {
     const std::int64_t end = from + r.run_bits;
     all.bytes += runs * (ceil_div(end, 8) - from / 8);
     all.bursts += runs * ceil_div(end, burst);
   };
-  each_stride([&](const Region::Stride& s) {
-    if (s.bits % burst == 0) aligned *= s.count;
-  });
-  if (unit == burst) {
+  std::int64_t aligned = 1, apart = 1;  // of the former only the number matters
+  each_stride([&](const Region::Stride& s) { (s.bits % burst == 0 ? aligned : apart) *= s.count; });
+  if (apart == 1) {
     add(r.base_bits % burst, aligned);
     return all;
   }
-  std::int64_t apart = 1;
-  each_stride([&](const Region::Stride& s) {
-    if (s.bits % burst != 0) apart *= s.count;
-  });
   if (apart <= kFewRuns) {
     for_each_run(r.base_bits % burst, burst, each_stride,
                  [&](std::int64_t from) { add(from, aligned); });
     return all;
   }
+  std::int64_t unit = burst;
+  each_stride([&](const Region::Stride& s) { unit = std::gcd(unit, s.bits); });
   Places places(r.base_bits, unit, burst);
   each_stride([&](const Region::Stride& s) {
-    if (s.bits % burst != 0 && s.count > 1) places.repeat(s.count, s.bits);
+    if (s.bits % burst != 0) places.repeat(s.count, s.bits);
   });
   places.each([&](std::int64_t from, std::int64_t runs) { add(from, runs * aligned); });
   return all;

@@ -133,7 +133,7 @@ class BestFirst {
 
   SearchResult result() const {
     SearchResult r;
-    r.closest = own_.closest();
+    for (const auto& [cost, one] : own_.closest()) r.closest.emplace_back(cost, *one);
     if (own_.any()) r.best = r.closest.front().second;
     r.finalists = finalists_;
     r.bests = bests_;
@@ -156,18 +156,18 @@ class BestFirst {
                                             kAlwaysAsked;
     if (is_short) most_finalists_ = kMostOfShort;
     for (const SearchGoal& goal : trials_.goals())
-      for (const CostedTiling& one : goal.even()) add_finalist(one);
+      for (const RankedTiling& one : goal.even()) add_finalist(one);
     for (std::size_t i = 1; i < (is_short ? kMostOfShort : kOfEachGoal); ++i)
       for (const SearchGoal& goal : trials_.goals())
         if (i < goal.closest().size()) add_finalist(goal.closest()[i]);
   }
 
-  void add_finalist(const CostedTiling& one) {
+  void add_finalist(const RankedTiling& one) {
     if (finalists_.size() < most_finalists_ &&
         std::none_of(finalists_.begin(), finalists_.end(), [&](const MappingAlternative& known) {
-          return ask_the_same(known.tiling, one.second.tiling);
+          return ask_the_same(known.tiling, one.second->tiling);
         }))
-      finalists_.push_back(one.second);
+      finalists_.push_back(*one.second);
   }
 
   /// By the least time of any tiling.
@@ -326,7 +326,7 @@ class BestFirst {
   }
 
   std::int64_t moved_bursts() const {
-    return trials_.goal().closest().front().second.estimate.traffic.total().bursts;
+    return trials_.goal().closest().front().second->estimate.traffic.total().bursts;
   }
 
   /// With sizes of an axis from a quarter to 16 times its own, of each quarter of a doubling the

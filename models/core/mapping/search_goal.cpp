@@ -13,9 +13,9 @@ constexpr std::size_t kMostClosest = 24, kMostEven = 3;
 
 /// Among the `most` best, the best first; one of those that ask the memory for the same.
 void keep(const MappingCost& cost, const MappingAlternative& one, std::size_t most,
-          std::vector<CostedTiling>& best) {
-  const auto same = std::find_if(best.begin(), best.end(), [&](const CostedTiling& known) {
-    return ask_the_same(known.second.tiling, one.tiling);
+          std::vector<RankedTiling>& best) {
+  const auto same = std::find_if(best.begin(), best.end(), [&](const RankedTiling& known) {
+    return ask_the_same(known.second->tiling, one.tiling);
   });
   if (same != best.end()) {
     if (!(cost < same->first)) return;
@@ -27,8 +27,8 @@ void keep(const MappingCost& cost, const MappingAlternative& one, std::size_t mo
   }
   const auto at = std::upper_bound(
       best.begin(), best.end(), cost,
-      [](const MappingCost& other, const CostedTiling& known) { return other < known.first; });
-  best.emplace(at, cost, one);
+      [](const MappingCost& other, const RankedTiling& known) { return other < known.first; });
+  best.emplace(at, cost, &one);
 }
 
 }  // namespace

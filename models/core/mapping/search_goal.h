@@ -15,6 +15,9 @@ namespace bitjoule {
 /// A tiling and what it costs by an objective, at the memory's peak where nothing else is said.
 using CostedTiling = std::pair<MappingCost, MappingAlternative>;
 
+/// The same of one that somebody else keeps.
+using RankedTiling = std::pair<MappingCost, const MappingAlternative*>;
+
 class SearchGoal {
  public:
   SearchGoal(const Objective& objective, std::size_t schemes)
@@ -26,13 +29,13 @@ class SearchGoal {
   bool any() const { return !closest_.empty(); }
   const MappingCost& cost() const { return cost_; }
 
-  /// `even`: its tiles are all equal.
+  /// `even`: its tiles are all equal. `one` outlives it.
   void note(const Box& box, const MappingAlternative& one, bool even);
 
   /// The few best of all, the best first.
-  const std::vector<CostedTiling>& closest() const { return closest_; }
+  const std::vector<RankedTiling>& closest() const { return closest_; }
   /// The few best whose tiles are all equal.
-  const std::vector<CostedTiling>& even() const { return even_; }
+  const std::vector<RankedTiling>& even() const { return even_; }
   /// Where the best are: of all, then of each scheme.
   std::vector<Box> best_boxes() const;
 
@@ -42,7 +45,7 @@ class SearchGoal {
   Box best_box_;
   std::vector<std::optional<MappingCost>> best_costs_;  // of each scheme
   std::vector<std::optional<Box>> best_boxes_;          // of each scheme
-  std::vector<CostedTiling> closest_, even_;
+  std::vector<RankedTiling> closest_, even_;
 };
 
 /// Whether two tilings ask the memory for the same: equal tiles and loops.

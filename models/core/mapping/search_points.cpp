@@ -15,13 +15,19 @@ SearchPoints::SearchPoints(const MappingProblem& p, const MappingSpace& space) :
   whole_[at(TileAxis::kK)] = quanta.k;
   for (std::size_t a = 0; a < kAxes; ++a)
     totals_[a] = axis_extent(p, static_cast<TileAxis>(a)).total;
-  for (std::size_t a = 0; a < kAxes; ++a) beside_[a].resize(space.sizes[a].size());
+  for (std::size_t a = 0; a < kAxes; ++a) {
+    const std::size_t sizes = space.sizes[a].size();
+    beside_[a].resize(sizes);
+    has_all_[a] = space.sizes[a].back() == static_cast<std::int64_t>(sizes);
+  }
 }
 
 /// The smallest entry of at least that size.
 std::uint16_t SearchPoints::entry(std::size_t axis, std::int64_t size) const {
   const std::vector<std::int64_t>& sizes = space_.sizes[axis];
-  const auto found = std::lower_bound(sizes.begin(), sizes.end(), size) - sizes.begin();
+  const std::int64_t found =
+      has_all_[axis] ? std::max<std::int64_t>(0, size - 1)
+                     : std::lower_bound(sizes.begin(), sizes.end(), size) - sizes.begin();
   return static_cast<std::uint16_t>(
       std::min<std::int64_t>(found, static_cast<std::int64_t>(sizes.size()) - 1));
 }

@@ -36,6 +36,7 @@ class SearchPoints {
 
   const MappingSpace& space_;
   std::array<std::int64_t, kAxes> totals_{}, whole_{};  // of the layer; that the array holds
+  std::array<bool, kAxes> has_all_{};                   // sizes 1, 2, 3, ...
   std::array<std::vector<std::vector<std::uint16_t>>, kAxes> beside_;  // empty: not yet asked for
   std::mt19937 engine_{1};
 };

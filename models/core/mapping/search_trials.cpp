@@ -118,7 +118,7 @@ std::vector<SearchTrials::Choice>* SearchTrials::counted(const Box& box, double 
   if (point.tried) return nullptr;
   point.tried = true;
   Tiling tiling = tiling_of(box);
-  if (!can_be_divided(p_, tiling, tile_footprint(p_, tiling))) {
+  if (!all_fit() && !can_be_divided(p_, tiling, tile_footprint(p_, tiling))) {
     ++misfits;
     return nullptr;
   }
@@ -207,7 +207,8 @@ void SearchTrials::estimate_choice(const Box& box, const Choice& choice) {
         estimator_.add_array(tiling, choice.counts, e);
       estimator_.add_time(tiling, e);
       ++estimated;
-      const MappingAlternative one{setting_, tiling, e};
+      const MappingAlternative& one =
+          estimates_.emplace_back(MappingAlternative{setting_, tiling, e});
       for (SearchGoal& goal : goals_) goal.note(box, one, even);
     }
   }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -108,6 +109,7 @@ class SearchTrials {
   TileCounter counter_;
   PointTable<Point> points_;
   mutable PointTable<BoxBound, BoxKey> boxes_;  // every goal asks for those of the dives
+  std::deque<MappingAlternative> estimates_;    // that goals may know
   std::vector<SearchGoal> goals_;
   SearchGoal* goal_;
 };

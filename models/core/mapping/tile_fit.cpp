@@ -15,7 +15,8 @@ namespace {
 /// `capacity`.
 template <class F>
 std::int64_t most_within(Bytes capacity, std::int64_t limit, F bytes) {
-  std::int64_t fits = 0, beyond = limit + 1;
+  if (bytes(limit) <= capacity.value) return limit;
+  std::int64_t fits = 0, beyond = limit;
   while (fits + 1 < beyond) {
     const std::int64_t middle = fits + (beyond - fits) / 2;
     (bytes(middle) <= capacity.value ? fits : beyond) = middle;

@@ -27,11 +27,10 @@ const std::vector<MacType>& mac_types() {
 }
 
 const MacType& find_mac_type(const std::string& name) {
-  std::vector<std::string> valid;
-  for (const MacType& row : mac_types()) {
+  for (const MacType& row : mac_types())
     if (row.name == name) return row;
-    valid.push_back(row.name);
-  }
+  std::vector<std::string> valid;
+  for (const MacType& row : mac_types()) valid.push_back(row.name);
   throw unknown_name_error("MAC type", name, std::move(valid));
 }
 
