@@ -28,8 +28,8 @@ inline auto members(const Gemm& s) {
   return std::tie(m, n, k);
 }
 inline auto members(const Matmul& s) {
-  const auto& [batch, m, n, k, shared, k_rows] = s;
-  return std::tie(batch, m, n, k, shared, k_rows);
+  const auto& [batch, m, n, k, shared, k_rows, lower] = s;
+  return std::tie(batch, m, n, k, shared, k_rows, lower);
 }
 inline auto members(const Conv2d& s) {
   const auto& [batch, height, width, channels, filters, kernel_h, kernel_w, stride_h, stride_w,

@@ -108,9 +108,16 @@ NetworkTensor stored_tensor(const TensorFormat& format, std::vector<float> value
 
 QuantizedTensor as_operand(const NetworkTensor& tensor, const TensorFormat& format,
                            std::int64_t rows, std::int64_t cols) {
-  if (same_format(tensor.format, format)) {
-    if (tensor.stored != nullptr && tensor.stored->rows() == rows && tensor.stored->k() == cols)
-      return *tensor.stored;
+  const bool is_same = same_format(tensor.format, format);
+  const bool is_float = find_format(format.format).cls == FormatClass::kFloat;
+  if (format.format == "fp32" || (is_same && is_float))  // which are rounded already
+    return QuantizedTensor::over(format, tensor.values, rows, cols);
+  if (is_same) {
+    if (tensor.stored != nullptr && tensor.stored->rows() == rows && tensor.stored->k() == cols) {
+      QuantizedTensor operand = *tensor.stored;
+      operand.lend(tensor.values);
+      return operand;
+    }
     if (!tensor.codes.empty() && !tensor.is_number && find_format(format.format).bits > 1)
       return coded_tensor(format, tensor.codes, rows, cols, {tensor.scale}, {tensor.zero_point});
   }

@@ -55,7 +55,7 @@ NetworkTensor stored_tensor(const TensorFormat& format, std::vector<float> value
                             const std::optional<GroupParameters>& scale = std::nullopt);
 
 /// The same values as rows x cols of `format`: the codes that are there if the tensor is stored so,
-/// else quantized from its values.
+/// else quantized from its values; `tensor` must outlive the operand, which may read values there.
 QuantizedTensor as_operand(const NetworkTensor& tensor, const TensorFormat& format,
                            std::int64_t rows, std::int64_t cols);
 

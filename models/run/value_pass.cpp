@@ -12,6 +12,7 @@
 #include "run/layer_runner.h"
 #include "run/network_layers.h"
 #include "run/quantize_passes.h"
+#include "run/tensor_store.h"
 #include "run/transforms.h"
 
 namespace bitjoule {
@@ -46,6 +47,32 @@ bool asks_reference(const Network& network, const Precision& run) {
   });
 }
 
+/// Whether all that reads a product of floats is a softmax that masks what lies above its diagonal.
+bool is_masked(const Network& network, const NetworkLayer& product, const Precision& run) {
+  const auto& p = std::get<Matmul>(product.op);
+  const auto is_it = [&](const auto& name) { return name == product.name; };
+  if (find_format(output_format(product, run).format).cls != FormatClass::kFloat ||
+      is_it(network.layers.back().name))
+    return false;
+  for (const NetworkOutput& output : network.outputs)
+    if (is_it(output.layer)) return false;
+  for (const NetworkInput& input : network.inputs)
+    if (is_it(input.next)) return false;
+  std::string before;
+  for (const NetworkLayer& layer : network.layers) {
+    const std::vector<std::string> names = named_inputs(layer, before);
+    before = layer.name;
+    for (const auto& [role, source] : layer.tensors)
+      if (is_it(source.input)) return false;
+    if (std::none_of(names.begin(), names.end(), is_it)) continue;
+    const auto* op = std::get_if<VectorOp>(&layer.op);
+    if (op == nullptr || op->kind != VectorKind::kSoftmax || op->causal != p.m || op->cols != p.n ||
+        op->rows != p.batch * p.m)
+      return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 ValuePass::ValuePass(const RunConfig& run, const Network& network, TensorObserver* observer,
@@ -65,11 +92,11 @@ ValuePass::ValuePass(const RunConfig& run, const Network& network, TensorObserve
     with_name(layer, [&] {
       if (layer.experts)
         throw input_error("a mixture of experts: evaluations of accuracy do not run it");
-      add_step(layer, runner);
+      add_step(layer, runner, observer == nullptr);
     });
 }
 
-void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner) {
+void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner, bool may_mask) {
   Step step;
   step.layer = &layer;
   if (std::holds_alternative<VectorOp>(layer.op)) {
@@ -83,6 +110,8 @@ void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner) {
   } else {
     const Precision precision = layer_precision(layer, run_.precision);
     step.mac = mac_layer(layer);
+    if (auto* product = std::get_if<Matmul>(&step.mac.op))
+      product->lower = may_mask && is_masked(network_, layer, run_.precision);
     step.requantize = requantization(precision);
     step.program = runner.prepare(step.mac, precision, pins_of(layer, run_.mapping));
     step.program.program = make_program(step.program.problem, step.program.mapping.tiling);

@@ -40,7 +40,7 @@ class ValuePass {
     LayerProgram program;
     VectorFormats formats;
   };
-  void add_step(const NetworkLayer& layer, const class LayerRunner& runner);
+  void add_step(const NetworkLayer& layer, const class LayerRunner& runner, bool may_mask);
   void run_step(const Step& step);
 
   const RunConfig& run_;

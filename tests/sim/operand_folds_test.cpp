@@ -212,4 +212,55 @@ TEST_CASE("operand folds: each side alone is what it is beside the other") {
   CHECK(outputs(run, attention(), Side::kMachine).values == both.values);
 }
 
+/// Scores of so many tokens, a causal softmax of them, and what that weighs.
+Network causal_attention(std::int64_t tokens) {
+  Network network;
+  network.name = "causal";
+  network.inputs = {{"x", {kHeads, tokens, kDim}, "", {}, "", 0},
+                    {"k", {kHeads, tokens, kDim}, "", {}, "", 0},
+                    {"v", {kHeads, tokens, kDim}, "", {}, "", 0}};
+  NetworkLayer scores, softmax, context;
+  scores.name = "qk";
+  scores.op = Matmul{kHeads, tokens, tokens, kDim, 1};
+  scores.inputs = {"x", "k"};
+  VectorOp op;
+  op.kind = VectorKind::kSoftmax;
+  op.rows = kHeads * tokens;
+  op.cols = tokens;
+  op.causal = tokens;
+  softmax.name = "softmax";
+  softmax.op = op;
+  softmax.inputs = {"qk"};
+  context.name = "pv";
+  context.op = Matmul{kHeads, tokens, kDim, tokens, 1, true};
+  context.inputs = {"softmax", "v"};
+  network.layers = {scores, softmax, context};
+  return network;
+}
+
+TEST_CASE(
+    "value pass: scores that a causal softmax masks are left out where nobody else reads them") {
+  constexpr std::int64_t kMany = 40;
+  for (const char* format : {"fp32", "fp16", "int8"}) {
+    CAPTURE(format);
+    RunConfig run = plain();
+    run.precision.activations = {format, Granularity::kPerToken};
+    run.precision.mac = "auto";
+    const NetworkOutputValues alone = outputs(run, causal_attention(kMany));
+    Network told = causal_attention(kMany);
+    told.outputs = {{"pv", "", {}, ""}, {"qk", "", {}, ""}};
+    ValuePass pass(run, told);
+    std::map<std::string, NetworkTensor> inputs;
+    for (const NetworkInput& input : told.inputs)
+      inputs.emplace(input.name,
+                     raw_tensor(numbers(kHeads * kMany * kDim, input.name == "x" ? 1.7 : 0.9)));
+    const std::vector<NetworkOutputValues> both = pass.run(std::move(inputs));
+    CHECK(both[0].values == alone.values);
+    CHECK(both[0].reference == alone.reference);
+    // An output has all of them: the first query's score of the last key among them.
+    CHECK(both[1].reference[kMany - 1] != 0);
+    CHECK(both[1].values[kMany - 1] != 0);
+  }
+}
+
 }  // namespace bitjoule::test::operand_folds_test

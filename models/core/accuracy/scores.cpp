@@ -5,6 +5,7 @@
 
 #include "core/index.h"
 #include "core/numeric/exponential.h"
+#include "core/numeric/vectorize.h"
 
 namespace bitjoule {
 namespace {
@@ -32,6 +33,22 @@ double divergence(const double* p_logits, double p_sum, const double* q_logits, 
   return kl;
 }
 
+struct Ahead {
+  std::int64_t count = 0, nans = 0;
+};
+
+/// Larger ones than x[index], and equal ones before it.
+BITJOULE_VECTORIZE Ahead count_ahead(const double* x, std::int64_t n, std::int64_t index) {
+  std::int64_t count = 0, nans = 0;
+  const double own = x[index];
+  for (std::int64_t i = 0; i < n; ++i) {
+    count += x[i] > own ? 1 : 0;
+    nans += x[i] != x[i] ? 1 : 0;
+  }
+  for (std::int64_t i = 0; i < index; ++i) count += x[i] == own ? 1 : 0;
+  return {count, nans};
+}
+
 }  // namespace
 
 double log_sum_exp(const double* x, std::int64_t n) {
@@ -50,12 +67,8 @@ double log_sum_exp(const double* x, std::int64_t n) {
 std::int64_t likeliest(const double* x, std::int64_t n) { return std::max_element(x, x + n) - x; }
 
 std::int64_t rank_of(const double* x, std::int64_t n, std::int64_t index) {
-  if (std::any_of(x, x + n, [](double logit) { return std::isnan(logit); })) return n;
-  const double own = x[index];
-  std::int64_t rank = 0;
-  for (std::int64_t i = 0; i < index; ++i) rank += x[i] >= own ? 1 : 0;
-  for (std::int64_t i = index + 1; i < n; ++i) rank += x[i] > own ? 1 : 0;
-  return rank;
+  const Ahead ahead = count_ahead(x, n, index);
+  return ahead.nans > 0 ? n : ahead.count;
 }
 
 double kl_divergence(const double* p_logits, const double* q_logits, std::int64_t n) {
@@ -76,8 +89,9 @@ Prediction score_prediction(const float* logits, const double* reference, std::i
   p.nll = sum - x[at(target)];
   p.reference_nll = reference_sum - reference[target];
   p.kl = divergence(reference, reference_sum, x.data(), sum, classes);
-  p.agrees = rank_of(x.data(), classes, p.reference_predicted) == 0;
-  p.agrees5 = rank_of(x.data(), classes, p.reference_predicted) < kTop;
+  const std::int64_t rank = rank_of(x.data(), classes, p.reference_predicted);
+  p.agrees = rank == 0;
+  p.agrees5 = rank < kTop;
   return p;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -16,11 +17,22 @@ namespace bitjoule {
 namespace {
 
 constexpr std::int64_t kColumns = PackedRows::kColumns;  // results side by side in one pass
-constexpr std::int64_t kRows = 4;  // and below one another: they fit 16 registers
+constexpr std::int64_t kMostRows = 8;                    // and below one another
 // For fewer rows, arranging pairs of integers costs more than it saves.
 constexpr std::int64_t kFewRows = 6;
 
 std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
+
+/// Elements up to the last one of some rows that is not 0; at least one. Products with the others
+/// change no sum: see multiply_floats().
+template <class T>
+std::int64_t filled(RowView<T> a, std::int64_t rows, std::int64_t k) {
+  std::int64_t end = 1;
+  for (std::int64_t row = rows; row-- > 0;)  // the last first: causal rows become longer
+    for (std::int64_t i = k; i > end; --i)
+      if (a.row(row)[i - 1] != 0) end = i;
+  return end;
+}
 
 /// One row of a against four rows of b.
 BITJOULE_VECTORIZE void dot4(const std::int16_t* a, RowView<std::int16_t> b, std::int64_t k,
@@ -150,11 +162,13 @@ void multiply_by_pairs(const std::array<PairBlock, N>& blocks, RowView<std::int1
       const std::int64_t rows = std::min(kAtOnce, m - i);
       const PairBlock block = blocks[size(rows - 1)];
       std::int32_t* to = sums + i * n + n0;
+      const RowView<std::int16_t> x{a.row(i), a.stride};
+      const std::int64_t end = filled(x, rows, k);
       if (width == kColumns) {
-        block({a.row(i), a.stride}, pairs.data(), k, to, n);
+        block(x, pairs.data(), end, to, n);
         continue;
       }
-      block({a.row(i), a.stride}, pairs.data(), k, out, kColumns);
+      block(x, pairs.data(), end, out, kColumns);
       for (std::int64_t r = 0; r < rows; ++r) std::copy_n(out + r * kColumns, width, to + r * n);
     }
   }
@@ -170,32 +184,33 @@ constexpr std::array<PairBlock, 8> kDots = {dot_block<1>, dot_block<2>, dot_bloc
 
 /// Count rows of a against kColumns columns, columns[k][kColumns]; rows of `total`, which are
 /// `stride` apart, as acc of multiply_floats. With vectors of `Bytes`, of which the compiler makes
-/// what the instruction set has: two of them at a time times four rows, with what they are
-/// multiplied by, fit 16 registers.
+/// what the instruction set has: one or two of them at a time times the rows, with what they are
+/// multiplied by, fit its registers.
 template <int Count, std::int64_t Bytes>
 BITJOULE_INLINE void float_block(RowView<float> a, const float* columns, std::int64_t k,
                                  std::int64_t chunk, bool accumulate, float* total,
                                  std::int64_t stride) {
   typedef float Lanes __attribute__((vector_size(Bytes)));
   constexpr std::int64_t kLanes = Bytes / sizeof(float);
-  static_assert(kColumns % (2 * kLanes) == 0, "pairs of vectors");
+  constexpr int kTogether = kColumns / kLanes < 2 ? 1 : 2;
+  static_assert(kColumns % (kTogether * kLanes) == 0, "whole vectors");
   for (std::int64_t begin = 0; begin < k; begin += chunk) {
     const std::int64_t end = std::min(begin + chunk, k);
     const bool adds = begin > 0 || accumulate;
-    for (std::int64_t c = 0; c < kColumns; c += 2 * kLanes) {
-      Lanes sums[2][Count] = {};
+    for (std::int64_t c = 0; c < kColumns; c += kTogether * kLanes) {
+      Lanes sums[kTogether][Count] = {};
       for (std::int64_t i = begin; i < end; ++i) {
 #pragma GCC unroll 2
-        for (int v = 0; v < 2; ++v) {
+        for (int v = 0; v < kTogether; ++v) {
           Lanes factor;
           std::memcpy(&factor, columns + i * kColumns + c + v * kLanes, sizeof factor);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
           for (int r = 0; r < Count; ++r) sums[v][r] += factor * a.row(r)[i];
         }
       }
 #pragma GCC unroll 2
-      for (int v = 0; v < 2; ++v)
-#pragma GCC unroll 4
+      for (int v = 0; v < kTogether; ++v)
+#pragma GCC unroll 8
         for (int r = 0; r < Count; ++r) {
           float* out = total + r * stride + c + v * kLanes;
           Lanes before;
@@ -222,20 +237,38 @@ __attribute__((target("avx2"))) void float_block_avx2(RowView<float> a, const fl
   float_block<Count, 32>(a, columns, k, chunk, accumulate, total, stride);
   __builtin_ia32_vzeroupper();  // compilers add it from -O2 on; without it libm is slow
 }
+
+template <int Count>
+__attribute__((target("avx512f"))) void float_block_avx512(RowView<float> a, const float* columns,
+                                                           std::int64_t k, std::int64_t chunk,
+                                                           bool accumulate, float* total,
+                                                           std::int64_t stride) {
+  float_block<Count, 64>(a, columns, k, chunk, accumulate, total, stride);
+  __builtin_ia32_vzeroupper();
+}
 #endif
 
 using FloatBlock = decltype(&float_block_portable<1>);
 
-FloatBlock float_block_of(std::int64_t rows, Simd simd) {
-  static_assert(kRows == 4, "a kernel for each number of rows");
+/// Kernels of a form, one for each number of rows up to `count`.
+struct FloatBlocks {
+  const FloatBlock* of_rows;
+  std::int64_t count;
+};
+
+FloatBlocks float_blocks(Simd simd) {
   static constexpr FloatBlock kPortable[] = {float_block_portable<1>, float_block_portable<2>,
                                              float_block_portable<3>, float_block_portable<4>};
 #if defined(__x86_64__)
   static constexpr FloatBlock kAvx2[] = {float_block_avx2<1>, float_block_avx2<2>,
                                          float_block_avx2<3>, float_block_avx2<4>};
-  if (simd == Simd::kAvx2) return kAvx2[rows - 1];
+  static constexpr FloatBlock kAvx512[] = {
+      float_block_avx512<1>, float_block_avx512<2>, float_block_avx512<3>, float_block_avx512<4>,
+      float_block_avx512<5>, float_block_avx512<6>, float_block_avx512<7>, float_block_avx512<8>};
+  if (simd == Simd::kAvx512) return {kAvx512, 8};
+  if (simd == Simd::kAvx2) return {kAvx2, 4};
 #endif
-  return kPortable[rows - 1];
+  return {kPortable, 4};
 }
 
 /// One row of a against N rows of b without arranging them: N chains of additions.
@@ -271,6 +304,7 @@ PackedRows::PackedRows(const float* rows, std::int64_t count, std::int64_t k) : 
     for (std::int64_t i = 0; i < k; ++i, to += kColumns)
       for (std::int64_t c = 0; c < width; ++c) to[c] = rows[(row + c) * k + i];
   }
+  is_finite_ = std::all_of(data_.begin(), data_.end(), [](float x) { return std::isfinite(x); });
 }
 
 void multiply_floats(RowView<float> a, RowView<float> b, std::int64_t m, std::int64_t n,
@@ -288,23 +322,27 @@ void multiply_floats(RowView<float> a, RowView<float> b, std::int64_t m, std::in
 
 void multiply_floats(RowView<float> a, const PackedRows& b, std::int64_t row, std::int64_t k0,
                      std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t chunk,
-                     bool accumulate, float* acc, Simd simd) {
-  float total[kRows * kColumns] = {};
+                     bool accumulate, float* acc, const LowerRows& wanted, Simd simd) {
+  float total[kMostRows * kColumns] = {};
+  const FloatBlocks blocks = float_blocks(simd);
   for (std::int64_t n0 = 0; n0 < n;) {
     const std::int64_t column = (row + n0) % kColumns;  // the first of the block's that is wanted
     const std::int64_t width = std::min(kColumns - column, n - n0);
-    for (std::int64_t i = 0; i < m; i += kRows) {
+    for (std::int64_t i = 0; i < m; i += blocks.count) {
       check_interrupt();
-      const std::int64_t rows = std::min(kRows, m - i);
+      const std::int64_t rows = std::min(blocks.count, m - i);
+      if (wanted.leave_out(i, rows, n0)) continue;
       float* out = acc + i * n + n0;
-      const FloatBlock block = float_block_of(rows, simd);
+      const FloatBlock block = blocks.of_rows[rows - 1];
+      const RowView<float> x{a.row(i), a.stride};
+      const std::int64_t end = b.is_finite() ? filled(x, rows, k) : k;
       if (width == kColumns) {
-        block({a.row(i), a.stride}, b.block(row + n0, k0), k, chunk, accumulate, out, n);
+        block(x, b.block(row + n0, k0), end, chunk, accumulate, out, n);
         continue;
       }
       for (std::int64_t r = 0; accumulate && r < rows; ++r)
         std::copy_n(out + r * n, width, total + r * kColumns + column);
-      block({a.row(i), a.stride}, b.block(row + n0, k0), k, chunk, accumulate, total, kColumns);
+      block(x, b.block(row + n0, k0), end, chunk, accumulate, total, kColumns);
       for (std::int64_t r = 0; r < rows; ++r)
         std::copy_n(total + r * kColumns + column, width, out + r * n);
     }

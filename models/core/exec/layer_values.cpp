@@ -134,14 +134,25 @@ LayerValues::LayerValues(const MappingProblem& problem, const QuantizedTensor& i
     exact_scales_ = scales_exactly(problem.path);
     tensor_factor_ = static_cast<float>(inputs.tensor_factor() * weights.tensor_factor());
   } else {
-    xf_ = all_values(inputs, problem.path.mac);
+    const std::string& mac = problem.path.mac.name;
+    const bool lie_there =
+        inputs.values() != nullptr && (mac == "fp32" || mac == inputs.format().format);
+    xf_ = lie_there ? Borrowed<float>::of(*inputs.values())
+                    : Borrowed<float>(all_values(inputs, problem.path.mac));
     wf_ = along_k(problem.layer, all_values(weights, problem.path.mac));
   }
-  if (is_integer() && problem.path.scale_group == 0)
-    resize(acc_i_, results);
-  else
-    resize(acc_f_, results);
+  if (is_integer() && problem.path.scale_group == 0) resize(acc_i_, results);
   if (integer_output()) output_codes_.resize(results);
+}
+
+/// Accumulators of floats come with their tiles: what is set to 0 is still in the cache then.
+void LayerValues::make_room(const Tile& tile) {
+  if (!acc_i_.empty()) return;
+  const Lowered& l = problem_.layer;
+  const std::int64_t last_pixel = output_pixel(l, tile, tile.m() - 1);
+  const std::size_t end = at(l.output_index(tile.g1 - 1, last_pixel, tile.n1 - 1) + 1);
+  acc_f_.reserve(at(l.output_elements()));
+  if (acc_f_.size() < end) resize(acc_f_, end);
 }
 
 bool LayerValues::integer_output() const {
@@ -156,6 +167,7 @@ RowView<T> LayerValues::weights(const std::vector<T>& all, const Tile& tile, std
 }
 
 void LayerValues::load_panels(const Tile& tile) {
+  make_room(tile);
   load_inputs(tile);
   if (!weights_of_ || !same_weights(*weights_of_, tile)) {
     if (is_integer())
@@ -204,7 +216,7 @@ void LayerValues::load_inputs(const Tile& tile) {
       fill_inputs(problem_, tile, xi_, static_cast<std::int16_t>(input_scales_->at(0, 0).zero),
                   ai_);
     else
-      fill_inputs(problem_, tile, xf_, 0.0f, af_);
+      fill_inputs(problem_, tile, xf_.get(), 0.0f, af_);
     inputs_of_ = tile;
   }
 }
@@ -232,6 +244,7 @@ bool LayerValues::group_sums_fit() const {
 }
 
 void LayerValues::compute_tile(const Tile& tile) {
+  make_room(tile);
   if (is_integer() && problem_.path.scale_group == 0 && is_depthwise(problem_.layer) && sums_fit())
     return add_depthwise(problem_.layer, tile, xi_, wi_,
                          static_cast<std::int16_t>(input_scales_->at(0, 0).zero), acc_i_);
@@ -372,11 +385,13 @@ void LayerValues::compute_float(const Tile& tile) {
     };
     if (accumulate && !in_place)
       each_row([&](float* sum, const float* acc) { std::copy_n(acc, tile.n(), sum); });
-    const RowView<float> a = inputs(xf_, af_, tile, g);
+    const RowView<float> a = inputs(xf_.get(), af_, tile, g);
     const std::int64_t chunk = fold_k(problem_, tile.k());
+    const std::int64_t rows = has_pixels_in_order(tile) ? l.lower_rows : 0;
+    const LowerRows wanted{rows, output_pixel(l, tile, 0), l.extents.n - rows - tile.n0};
     if (packs)
       multiply_floats(a, packed_, l.weight_row(g, tile.n0), tile.k0, tile.m(), tile.n(), tile.k(),
-                      chunk, accumulate, to);
+                      chunk, accumulate, to, wanted);
     else
       multiply_floats(a, weights(wf_, tile, g), tile.m(), tile.n(), tile.k(), chunk, accumulate,
                       to);
@@ -408,7 +423,7 @@ void LayerValues::compute_float_groups(const Tile& tile) {
   for (std::int64_t g = tile.g0; g < tile.g1; ++g)
     for (std::int64_t k0 = tile.k0; k0 < tile.k1; k0 += step) {
       const std::int64_t k = std::min(step, tile.k1 - k0), skipped = k0 - tile.k0;
-      const RowView<float> rows = inputs(xf_, af_, tile, g), b = weights(wf_, tile, g);
+      const RowView<float> rows = inputs(xf_.get(), af_, tile, g), b = weights(wf_, tile, g);
       const RowView<float> a = {rows.first + skipped, rows.stride};
       if (packs)
         multiply_floats(a, packed_, l.weight_row(g, tile.n0), k0, tile.m(), tile.n(), k, k, false,

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/borrowed.h"
 #include "core/exec/kernels.h"
 #include "core/exec/scale_table.h"
 #include "core/mapping/folds.h"
@@ -102,6 +103,7 @@ class LayerValues {
   };
   bool integer_output() const;
   bool yields_float_sums() const;
+  void make_room(const Tile& tile);
   void load_inputs(const Tile& tile);
   bool has_pixels_in_order(const Tile& tile) const;
   bool lies_in_rows(const Tile& tile) const;
@@ -145,8 +147,9 @@ class LayerValues {
   std::int32_t output_zero_ = 0;
   bool yields_sums_ = false;
   const BiasValues* bias_ = nullptr;
-  std::vector<std::int16_t> xi_, wi_;                       // operands as codes ...
-  std::vector<float> xf_, wf_;                              // ... or as values of the MAC's format
+  std::vector<std::int16_t> xi_, wi_;  // operands as codes ...
+  Borrowed<float> xf_;                 // ... or as values of the MAC's format
+  std::vector<float> wf_;
   PackedRows packed_;                                       // wf_, where enough inputs meet it
   std::optional<ScaleTable> input_scales_, weight_scales_;  // of codes and elements
   bool exact_scales_ = false;                               // their products

@@ -1,6 +1,7 @@
 // Operators element by element, and data movement: families of vector_values.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "core/error.h"
@@ -29,12 +30,8 @@ float floor_mod(float a, float b) {
 
 float binary(VectorKind kind, float a, float b) {
   switch (kind) {
-    case VectorKind::kAdd:
-      return a + b;
     case VectorKind::kSub:
       return a - b;
-    case VectorKind::kMul:
-      return a * b;
     case VectorKind::kDiv:
       return a / b;
     case VectorKind::kPow:
@@ -67,6 +64,19 @@ float limited(float x, float lo, float hi) { return std::min(std::max(x, lo), hi
 float clamped_swiglu(float alpha, float beta, float a, float b) {
   const float gate = std::min(a, beta);
   return gate / (1.0f + exponential(-alpha * gate)) * (limited(b, -beta, beta) + 1.0f);
+}
+
+/// y = y op b; sums and products, of which networks have most, without a choice for each element.
+void combine(const VectorOp& op, std::vector<float>& y, const std::vector<float>& b) {
+  const float alpha = rounded(vector_alpha(op)), beta = rounded(vector_beta(op));
+  if (op.kind == VectorKind::kAdd)
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += b[i];
+  else if (op.kind == VectorKind::kMul)
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] *= b[i];
+  else if (op.kind == VectorKind::kClampedSwiglu)
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] = clamped_swiglu(alpha, beta, y[i], b[i]);
+  else
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] = binary(op.kind, y[i], b[i]);
 }
 
 float unary(const VectorOp& op, float alpha, float beta, const VectorOperands& o, float x) {
@@ -305,20 +315,48 @@ std::vector<float> select(const VectorOp& op, const VectorOperands& o) {
   return y;
 }
 
-/// y[index] = x[source(index)], or `outside` where the source is none.
+/// What indices along each dimension of the output add to the place of an element in the operand:
+/// source(d, index) is its index along dimension axes[d] there, -1 where it comes from nowhere.
 template <class F>
-std::vector<float> gather(const VectorOp& op, const std::vector<float>& x, const Shape& from,
-                          float outside, F source) {
+std::vector<Shape> places_of(const VectorOp& op, const Shape& axes, F source) {
+  const Shape& from = op.operand_shapes[0];
   const Shape strides = strides_of(from);
-  std::vector<float> y(at(op.elements()), outside);
-  for_each_index(op.shape, op.elements(), [&](std::int64_t flat, const Shape& index) {
-    std::int64_t at_x = 0;
-    for (std::size_t i = 0; i < from.size(); ++i) {
-      const std::int64_t j = source(index, i);
-      if (j < 0 || j >= from[i]) return;
-      at_x += j * strides[i];
+  std::vector<Shape> places(op.shape.size());
+  for (std::size_t d = 0; d < places.size(); ++d)
+    for (std::int64_t index = 0; index < op.shape[d]; ++index) {
+      const std::int64_t j = source(d, index);
+      const bool is_there = j >= 0 && j < from[at(axes[d])];
+      places[d].push_back(is_there ? j * strides[at(axes[d])] : -1);
     }
-    y[at(flat)] = x[at(at_x)];
+  return places;
+}
+
+/// The elements at these places, or `outside`; whole rows at once where they lie side by side.
+std::vector<float> gather(const VectorOp& op, const std::vector<float>& x,
+                          const std::vector<Shape>& places, float outside) {
+  if (places.empty()) return x;
+  const Shape& along_row = places.back();
+  const auto n = static_cast<std::int64_t>(along_row.size());
+  bool is_run = along_row[0] >= 0;
+  for (std::size_t i = 1; i < along_row.size(); ++i)
+    is_run = is_run && along_row[i] == along_row[i - 1] + 1;
+  std::vector<float> y;
+  y.reserve(at(op.elements()));
+  const Shape rows(op.shape.begin(), op.shape.end() - 1);
+  for_each_index(rows, op.elements() / n, [&](std::int64_t, const Shape& index) {
+    check_interrupt_after(n);
+    std::int64_t first = 0;
+    for (std::size_t d = 0; d < index.size() && first >= 0; ++d) {
+      const std::int64_t place = places[d][at(index[d])];
+      first = place < 0 ? -1 : first + place;
+    }
+    if (first < 0)
+      y.insert(y.end(), at(n), outside);
+    else if (is_run)
+      y.insert(y.end(), x.begin() + first + along_row[0], x.begin() + first + along_row[0] + n);
+    else
+      for (const std::int64_t place : along_row)
+        y.push_back(place < 0 ? outside : x[at(first + place)]);
   });
   return y;
 }
@@ -357,10 +395,10 @@ std::vector<float> element_values(const VectorOp& op, const VectorOperands& o) {
   if (!o.axis_scales.empty()) return per_axis(op, alpha, beta, o);
   std::vector<float> y = broadcast(op, o.inputs[0].get(), 0);
   if (vector_row(op.kind).operands == 2) {
-    const std::vector<float> b = broadcast(op, o.inputs[1].get(), 1);
-    const bool gates = op.kind == VectorKind::kClampedSwiglu;
-    for (std::size_t i = 0; i < y.size(); ++i)
-      y[i] = gates ? clamped_swiglu(alpha, beta, y[i], b[i]) : binary(op.kind, y[i], b[i]);
+    const Borrowed<float> b = op.operand_shapes.empty()
+                                  ? Borrowed<float>::of(o.inputs[1].get())
+                                  : Borrowed<float>(broadcast(op, o.inputs[1].get(), 1));
+    combine(op, y, b);
   } else {
     if (op.kind == VectorKind::kSigmoid || op.kind == VectorKind::kSilu)
       return gated(op.kind, std::move(y));
@@ -423,33 +461,27 @@ std::vector<float> moved_values(const VectorOp& op, const VectorOperands& o) {
   if (op.kind == VectorKind::kReshape || op.operand_shapes.empty()) return x;
   const Shape& from = op.operand_shapes[0];
   const auto start = [&](std::size_t i) { return i < op.starts.size() ? op.starts[i] : 0; };
-  switch (op.kind) {
-    case VectorKind::kSlice:
-      return gather(op, x, from, 0, [&](const Shape& index, std::size_t i) {
-        return start(i) + (i < op.steps.size() ? op.steps[i] : 1) * index[i];
-      });
-    case VectorKind::kExpand:
-      return gather(op, x, from, 0,
-                    [&](const Shape& index, std::size_t i) { return from[i] == 1 ? 0 : index[i]; });
-    case VectorKind::kResizeNearest:
-      return gather(op, x, from, 0, [&](const Shape& index, std::size_t i) {
-        return nearest_index(op, i, index[i]);
-      });
-    case VectorKind::kPad:
-      return gather(op, x, from, rounded(vector_alpha(op)), [&](const Shape& index, std::size_t i) {
-        const std::int64_t place = index[i] - start(i);
-        const std::int64_t step = i < op.steps.size() ? op.steps[i] : 1;
+  if (op.kind == VectorKind::kTranspose)
+    return gather(op, x,
+                  places_of(op, op.axes, [](std::size_t, std::int64_t index) { return index; }), 0);
+  const auto source = [&](std::size_t d, std::int64_t index) -> std::int64_t {
+    const std::int64_t step = d < op.steps.size() ? op.steps[d] : 1;
+    const std::int64_t place = index - start(d);
+    switch (op.kind) {
+      case VectorKind::kSlice:
+        return start(d) + step * index;
+      case VectorKind::kExpand:
+        return from[d] == 1 ? 0 : index;
+      case VectorKind::kResizeNearest:
+        return nearest_index(op, d, index);
+      default:  // pad
         return place % step == 0 ? place / step : -1;
-      });
-    default: {
-      // Output dimension d is the operand's dimension axes[d].
-      Shape place(from.size());
-      for (std::size_t d = 0; d < op.axes.size(); ++d)
-        place[at(op.axes[d])] = static_cast<std::int64_t>(d);
-      return gather(op, x, from, 0,
-                    [&](const Shape& index, std::size_t i) { return index[at(place[i])]; });
     }
-  }
+  };
+  Shape same(from.size());
+  std::iota(same.begin(), same.end(), 0);
+  const float outside = op.kind == VectorKind::kPad ? rounded(vector_alpha(op)) : 0;
+  return gather(op, x, places_of(op, same, source), outside);
 }
 
 }  // namespace bitjoule

@@ -52,9 +52,19 @@ float largest_of(const float* x, std::int64_t n) {
   return std::max(std::max(largest[0], largest[1]), std::max(largest[2], largest[3]));
 }
 
-/// Columns first..visible count; the others are left as they are.
-void softmax(const float* x, std::int64_t first, std::int64_t visible, float alpha,
-             const HeadScores& head, float* y) {
+/// Rows of softmax side by side: a sum's chain of additions waits for itself, but not for others.
+constexpr std::int64_t kRowsAtOnce = 8;
+
+/// The columns of a row that count; the others are left as they are.
+struct VisibleRow {
+  float* first = nullptr;
+  std::int64_t count = 0;
+  float sum = 0;  ///< of what belongs to no column, then of all
+};
+
+/// Powers of one row, of which the largest is 1, still to be divided by their sum.
+VisibleRow softmax_powers(const float* x, std::int64_t first, std::int64_t visible, float alpha,
+                          const HeadScores& head, float* y) {
   if (head.slope == 0)
     std::copy(x + first, x + visible, y + first);
   else
@@ -65,13 +75,61 @@ void softmax(const float* x, std::int64_t first, std::int64_t visible, float alp
   float max = largest_of(y + first, visible - first);
   // The sink is no product of query and key: it is not scaled.
   if (head.sink != nullptr) max = std::max(max, *head.sink / alpha);
-  float sum = 0;
-  if (head.sink != nullptr) sum = rounded(std::exp(static_cast<double>(*head.sink - alpha * max)));
+  VisibleRow row{y + first, visible - first, 0};
+  if (head.sink != nullptr)
+    row.sum = rounded(std::exp(static_cast<double>(*head.sink - alpha * max)));
   for (std::int64_t i = first; i < visible; ++i) y[i] = alpha * (y[i] - max);
-  exponentiate(y + first, visible - first);
-  for (std::int64_t i = first; i < visible; ++i) sum += y[i];
-  const float inverse = 1.0f / sum;
-  for (std::int64_t i = first; i < visible; ++i) y[i] *= inverse;
+  exponentiate(row.first, row.count);
+  return row;
+}
+
+/// Adds to each row's sum its columns, one after the other.
+void add_columns(VisibleRow (&rows)[kRowsAtOnce]) {
+  std::int64_t common = rows[0].count;
+  float sums[kRowsAtOnce];
+  for (std::int64_t r = 0; r < kRowsAtOnce; ++r) {
+    common = std::min(common, rows[r].count);
+    sums[r] = rows[r].sum;
+  }
+  for (std::int64_t i = 0; i < common; ++i)
+    for (std::int64_t r = 0; r < kRowsAtOnce; ++r) sums[r] += rows[r].first[i];
+  for (std::int64_t r = 0; r < kRowsAtOnce; ++r) {
+    for (std::int64_t i = common; i < rows[r].count; ++i) sums[r] += rows[r].first[i];
+    rows[r].sum = sums[r];
+  }
+}
+
+/// Some rows at a time, whose results grow with them: zeros are there where nothing is visible.
+std::vector<float> softmax(const VectorOp& op, const VectorOperands& o) {
+  const float alpha = rounded(vector_alpha(op));
+  const std::int64_t n = op.cols;
+  std::optional<DistanceScores> distances;
+  if (op.distances) distances.emplace(op, o.distances);
+  std::vector<float> values;
+  values.reserve(at(op.elements()));
+  for (std::int64_t begin = 0; begin < op.rows; begin += kRowsAtOnce) {
+    const std::int64_t end = std::min(begin + kRowsAtOnce, op.rows);
+    check_interrupt_after(16 * n * (end - begin));
+    values.resize(at(end * n));
+    VisibleRow rows[kRowsAtOnce];
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::int64_t visible = op.causal > 0 ? n - op.causal + r % op.causal + 1 : n;
+      const std::int64_t first = op.reach > 0 ? std::max<std::int64_t>(0, visible - op.reach) : 0;
+      const std::int64_t head = r / rows_of_head(op) % op.heads;
+      HeadScores scores;
+      if (op.alibi > 0) scores.slope = rounded(alibi_slope(op, head) / vector_alpha(op));
+      if (op.sinks) scores.sink = &o.sinks[at(head)];
+      if (distances) scores.distances = distances->of_row(r, head, alpha);
+      rows[r - begin] = softmax_powers(&o.inputs[0][at(r * n)], first, visible, alpha, scores,
+                                       &values[at(r * n)]);
+    }
+    add_columns(rows);
+    for (const VisibleRow& row : rows) {
+      const float inverse = 1.0f / row.sum;
+      for (std::int64_t i = 0; i < row.count; ++i) row.first[i] *= inverse;
+    }
+  }
+  return values;
 }
 
 float inverse_root(float sum, std::int64_t n, float epsilon) {
@@ -235,6 +293,7 @@ std::vector<float> recurrent_values(const VectorOp& op, const VectorOperands& o)
 }
 
 VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
+  if (op.kind == VectorKind::kSoftmax) return {softmax(op, o), {}};
   VectorResult result;
   result.values.resize(at(op.elements()));
   const float alpha = rounded(vector_alpha(op));
@@ -251,24 +310,11 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
   if (op.kind == VectorKind::kCombine) return {combined_values(op, o), {}};
   std::optional<Rope> rope;
   if (op.kind == VectorKind::kRope) rope.emplace(op, o.factors);
-  std::optional<DistanceScores> distances;
-  if (op.distances) distances.emplace(op, o.distances);
   for (std::int64_t r = 0; r < op.rows; ++r) {
     check_interrupt_after(16 * n);
     const float* x = &o.inputs[0][at(r * n)];
     float* y = &result.values[at(r * n)];
     switch (op.kind) {
-      case VectorKind::kSoftmax: {
-        const std::int64_t visible = op.causal > 0 ? n - op.causal + r % op.causal + 1 : n;
-        const std::int64_t first = op.reach > 0 ? std::max<std::int64_t>(0, visible - op.reach) : 0;
-        const std::int64_t head = r / rows_of_head(op) % op.heads;
-        HeadScores scores;
-        if (op.alibi > 0) scores.slope = rounded(alibi_slope(op, head) / vector_alpha(op));
-        if (op.sinks) scores.sink = &o.sinks[at(head)];
-        if (distances) scores.distances = distances->of_row(r, head, alpha);
-        softmax(x, first, visible, alpha, scores, y);  // zeros are there already
-        break;
-      }
       case VectorKind::kRmsNorm:
         rmsnorm(x, n, alpha, o.gamma.data(), y);
         break;

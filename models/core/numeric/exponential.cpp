@@ -37,11 +37,11 @@ BITJOULE_INLINE double exponential_of(double x) {
 
 }  // namespace
 
-BITJOULE_VECTORIZE void exponentiate(double* values, std::int64_t n) {
+BITJOULE_VECTORIZE_WIDELY void exponentiate(double* values, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) values[i] = exponential_of(values[i]);
 }
 
-BITJOULE_VECTORIZE void exponentiate(float* values, std::int64_t n) {
+BITJOULE_VECTORIZE_WIDELY void exponentiate(float* values, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i)
     values[i] = static_cast<float>(exponential_of(static_cast<double>(values[i])));
 }

@@ -8,21 +8,22 @@
 namespace bitjoule {
 namespace {
 
-BITJOULE_VECTORIZE void encode_loop(const FloatConstants& constants, const float* values,
-                                    std::int64_t n, std::uint16_t* codes) {
+BITJOULE_VECTORIZE_WIDELY void encode_loop(const FloatConstants& constants, const float* values,
+                                           std::int64_t n, std::uint16_t* codes) {
   const FloatConstants c = constants;
   for (std::int64_t i = 0; i < n; ++i)
     codes[i] = static_cast<std::uint16_t>(encode_one(c, values[i]));
 }
 
-BITJOULE_VECTORIZE void decode_loop(const FloatConstants& constants, const std::uint16_t* codes,
-                                    std::int64_t n, float* values) {
+BITJOULE_VECTORIZE_WIDELY void decode_loop(const FloatConstants& constants,
+                                           const std::uint16_t* codes, std::int64_t n,
+                                           float* values) {
   const FloatConstants c = constants;
   for (std::int64_t i = 0; i < n; ++i) values[i] = decode_one(c, codes[i]);
 }
 
-BITJOULE_VECTORIZE void round_loop(const FloatConstants& constants, const float* values,
-                                   std::int64_t n, float* rounded) {
+BITJOULE_VECTORIZE_WIDELY void round_loop(const FloatConstants& constants, const float* values,
+                                          std::int64_t n, float* rounded) {
   const FloatConstants c = constants;
   for (std::int64_t i = 0; i < n; ++i) rounded[i] = round_one(c, values[i]);
 }

@@ -81,6 +81,7 @@ float QuantizedTensor::stored_scale(std::int64_t index) const {
 }
 
 void QuantizedTensor::elements(float* values) const {
+  if (bytes_.empty()) return decode(values);
   const Format& f = *layout_.format;
   // Rows that adjoin are as one.
   const bool is_one = k_ * f.bits % 8 == 0;

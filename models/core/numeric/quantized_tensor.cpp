@@ -69,6 +69,18 @@ QuantizedTensor QuantizedTensor::quantize(const TensorFormat& format, const floa
   return tensor;
 }
 
+QuantizedTensor QuantizedTensor::over(const TensorFormat& format, const std::vector<float>& values,
+                                      std::int64_t rows, std::int64_t k) {
+  QuantizedTensor tensor(format, rows, k);
+  if (tensor.layout_.format->cls != FormatClass::kFloat ||
+      static_cast<std::int64_t>(values.size()) != rows * k)
+    throw internal_error("a tensor of " + std::to_string(rows) + " x " + std::to_string(k) +
+                         " in " + format.format + " over " + std::to_string(values.size()) +
+                         " values");
+  tensor.lend(values);
+  return tensor;
+}
+
 QuantizedTensor QuantizedTensor::from_stored(const TensorFormat& format,
                                              std::vector<std::uint8_t> bytes, std::int64_t rows,
                                              std::int64_t k) {
@@ -100,6 +112,13 @@ void QuantizedTensor::set_groups(std::vector<std::int32_t> groups) {
 
 void QuantizedTensor::decode_rows(std::int64_t row0, std::int64_t row1, std::int64_t k0,
                                   std::int64_t k1, float* values) const {
+  if (values_ != nullptr) {
+    for (std::int64_t row = row0; row < row1; ++row, values += k1 - k0) {
+      check_interrupt_after(k1 - k0);
+      std::copy_n(values_->begin() + row * k_ + k0, k1 - k0, values);
+    }
+    return;
+  }
   const bool in_order = !layout_.interleaved() && !layout_.progressive() && !has_own_groups();
   if (in_order) return decode_planar(row0, row1, k0, k1, values);
   for (std::int64_t row = row0; row < row1; ++row, values += k1 - k0) {

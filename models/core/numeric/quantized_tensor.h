@@ -40,6 +40,12 @@ class QuantizedTensor {
   static QuantizedTensor quantize(const TensorFormat& format, const float* data, std::int64_t rows,
                                   std::int64_t k, const std::vector<GroupParameters>& groups);
 
+  /// Values of a float format, where they lie: they must outlive the tensor, which has no bytes.
+  static QuantizedTensor over(const TensorFormat& format, const std::vector<float>& values,
+                              std::int64_t rows, std::int64_t k);
+  /// Its values where somebody has decoded them: they must outlive the tensor.
+  void lend(const std::vector<float>& values) { values_ = &values; }
+
   /// Takes stored bytes as they are: interleaved blocks, or the planar fields in the order codes,
   /// scales, zero-points, offsets, tables. Throws an input Error where their number is not
   /// tensor_bytes.
@@ -55,7 +61,10 @@ class QuantizedTensor {
   const StorageLayout& layout() const { return layout_; }
   std::int64_t rows() const { return rows_; }
   std::int64_t k() const { return k_; }
+  /// Empty of a tensor over() values.
   const std::vector<std::uint8_t>& bytes() const { return bytes_; }
+  /// All rows x k values, where somebody has them; else nullptr.
+  const std::vector<float>* values() const { return values_; }
 
   /// All rows x k values.
   void decode(float* values) const { decode_rows(0, rows_, 0, k_, values); }
@@ -142,6 +151,7 @@ class QuantizedTensor {
   std::int64_t scales_at_ = 0, zeros_at_ = 0, mins_at_ = 0, tables_at_ = 0;
   std::vector<std::int32_t> groups_;  // of each k; empty: by its place
   std::vector<std::uint8_t> bytes_;
+  const std::vector<float>* values_ = nullptr;  // what decode() yields
 };
 
 }  // namespace bitjoule

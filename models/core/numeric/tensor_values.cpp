@@ -109,7 +109,8 @@ void require_representable(const std::string& where, const std::string& format,
   const bool plain = f.cls == FormatClass::kFloat;
   const bool nans = plain && f.fp.specials != FloatSpecials::kNone;
   const bool infinities = nans && f.fp.specials == FloatSpecials::kIeee;
-  const auto lost = [&](float v) { return std::isnan(v) ? !nans : std::isinf(v) && !infinities; };
+  if (infinities) return;
+  const auto lost = [&](float v) { return std::isnan(v) ? !nans : std::isinf(v); };
   if (are_finite(values.data(), static_cast<std::int64_t>(values.size()))) return;
   const auto first = std::find_if(values.begin(), values.end(), lost);
   if (first == values.end()) return;

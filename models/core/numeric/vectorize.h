@@ -6,8 +6,11 @@
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define BITJOULE_VECTORIZE __attribute__((target_clones("avx2", "default")))
+/// For loops that compute much of what they load: compiled a third time, for AVX-512.
+#define BITJOULE_VECTORIZE_WIDELY __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define BITJOULE_VECTORIZE
+#define BITJOULE_VECTORIZE_WIDELY
 #endif
 
 /// For the bodies of such loops: they must become part of each clone.

@@ -42,12 +42,38 @@ void multiply_row(const double* x, const W* w, std::int64_t n, std::int64_t k, d
   }
 }
 
+/// Elements up to the last one of some rows that is not 0.
+std::int64_t filled(const double* x, std::int64_t rows, std::int64_t k) {
+  std::int64_t end = 0;
+  for (std::int64_t row = rows; row-- > 0;)  // the last first: causal rows become longer
+    for (std::int64_t i = k; i > end; --i)
+      if (x[row * k + i - 1] != 0) end = i;
+  return end;
+}
+
+/// Of blocks of kSumRows rows, the elements that their sums need: zeros at the end add +-0, which
+/// changes no sum, as none is -0 that began at +0. Products with infinities and NaNs do.
+template <class W>
+std::vector<std::vector<std::int64_t>> needed(const double* x, std::int64_t rows, const W* w,
+                                              std::int64_t n, std::int64_t k) {
+  std::vector<std::vector<std::int64_t>> ends;
+  bool has_less = false;
+  for (std::int64_t row = 0; row < rows; row += kSumRows) {
+    ends.push_back({filled(x + row * k, std::min(kSumRows, rows - row), k)});
+    has_less = has_less || ends.back()[0] < k;
+  }
+  const auto is_finite = [](W value) { return std::isfinite(value); };
+  if (has_less && !std::all_of(w, w + n * k, is_finite)) ends.assign(ends.size(), {k});
+  return ends;
+}
+
 /// y[row * y_stride + n] = sum over k of x[row][k] * w[n][k], each sum by itself with k ascending.
+/// `triangle`: rows of a matrix of which row i is wanted up to column n - triangle + i; 0: all are.
 template <class W>
 void multiply_rows(const double* x, std::int64_t rows, const W* w, std::int64_t n, std::int64_t k,
-                   double* y, std::int64_t y_stride) {
+                   double* y, std::int64_t y_stride, std::int64_t triangle = 0) {
   if (rows == 1) return multiply_row(x, w, n, k, y);
-  const std::vector<std::int64_t> whole = {k};
+  const std::vector<std::vector<std::int64_t>> ends = needed(x, rows, w, n, k);
   const std::int64_t block = std::max(kSumRows, kInputsAtOnce / k / kSumRows * kSumRows);
   std::vector<double> panel;
   double sums[kSumRows * kSumLanes];
@@ -62,6 +88,9 @@ void multiply_rows(const double* x, std::int64_t rows, const W* w, std::int64_t 
       for (std::int64_t row = first; row < last; row += kSumRows) {
         check_interrupt_after(kSumLanes * k);
         const std::int64_t count = std::min(kSumRows, last - row);
+        const std::vector<std::int64_t>& whole = ends[at(row / kSumRows)];
+        if (triangle > 0 && n0 > n - triangle + std::min(row % triangle + count, triangle) - 1)
+          continue;
         if (width == kSumLanes) {
           side_by_side(x + row * k, k, count, panel.data(), whole, y + row * y_stride + n0,
                        y_stride);
@@ -85,19 +114,27 @@ void turn(const W* from, std::int64_t k, std::int64_t n, std::vector<W>& to) {
 template <class W>
 std::vector<double> multiply(const Matmul& p, const std::vector<double>& x,
                              const std::vector<W>& w) {
-  std::vector<double> y(at(p.batch * p.m * p.n));
   const auto rows_of = [&](std::int64_t b) { return std::min(p.shared, p.batch - b) * p.m; };
+  // Results grow with the matrices: what is set to 0 is still in the cache when it is computed.
+  std::vector<double> y;
+  y.reserve(at(p.batch * p.m * p.n));
+  const std::int64_t triangle = p.lower ? p.m : 0;
+  const auto grown = [&](std::int64_t b) {
+    y.resize(at((b * p.m + rows_of(b)) * p.n));
+    return &y[at(b * p.m * p.n)];
+  };
   if (p.k_rows && p.shared * p.m >= kRowsToTurn) {
     std::vector<W> turned;
     for (std::int64_t b = 0; b < p.batch; b += p.shared) {
       check_interrupt_after(p.n * p.k);
       turn(&w[at(b / p.shared * p.n * p.k)], p.k, p.n, turned);
-      multiply_rows(&x[at(b * p.m * p.k)], rows_of(b), turned.data(), p.n, p.k,
-                    &y[at(b * p.m * p.n)], p.n);
+      multiply_rows(&x[at(b * p.m * p.k)], rows_of(b), turned.data(), p.n, p.k, grown(b), p.n,
+                    triangle);
     }
     return y;
   }
   if (p.k_rows) {
+    y.resize(at(p.batch * p.m * p.n));
     for (std::int64_t row = 0; row < p.batch * p.m; ++row) {
       check_interrupt_after(p.n * p.k);
       const std::int64_t matrix = row / p.m / p.shared * p.k;
@@ -110,7 +147,7 @@ std::vector<double> multiply(const Matmul& p, const std::vector<double>& x,
   }
   for (std::int64_t b = 0; b < p.batch; b += p.shared)
     multiply_rows(&x[at(b * p.m * p.k)], rows_of(b), &w[at(b / p.shared * p.n * p.k)], p.n, p.k,
-                  &y[at(b * p.m * p.n)], p.n);
+                  grown(b), p.n, triangle);
   return y;
 }
 

@@ -144,11 +144,22 @@ Values gated(VectorKind kind, const Values& x) {
   return y;
 }
 
+/// What networks have most of, without a choice for each element.
+Values added_or_multiplied(VectorKind kind, Values a, const Values& b) {
+  if (kind == VectorKind::kAdd)
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] += b[i];
+  else
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] *= b[i];
+  return a;
+}
+
 Values elementwise(const VectorOp& op, const ReferenceOperands& o) {
   const bool gates = op.kind == VectorKind::kSigmoid || op.kind == VectorKind::kSilu;
   if (gates && op.operand_shapes.empty()) return gated(op.kind, o.inputs[0]);
   const bool two = vector_row(op.kind).operands == 2;
   const double alpha = vector_alpha(op), beta = vector_beta(op);
+  if (op.operand_shapes.empty() && (op.kind == VectorKind::kAdd || op.kind == VectorKind::kMul))
+    return added_or_multiplied(op.kind, o.inputs[0], o.inputs[1]);
   Values y(at(op.elements()));
   Shape index;
   for (std::size_t i = 0; i < y.size(); ++i) {
@@ -207,73 +218,6 @@ Values channelwise(const VectorOp& op, const ReferenceOperands& o) {
                          vector_beta(op));
   }
   return y;
-}
-
-/// Of any number of elements; four at a time, since one would wait for the other.
-double largest_of(const double* x, std::int64_t n) {
-  constexpr std::int64_t kAtOnce = 4;
-  double largest[kAtOnce];
-  std::fill_n(largest, kAtOnce, -std::numeric_limits<double>::infinity());
-  std::int64_t i = 0;
-  for (; i + kAtOnce <= n; i += kAtOnce)
-    for (std::int64_t j = 0; j < kAtOnce; ++j)
-      largest[j] = x[i + j] > largest[j] ? x[i + j] : largest[j];
-  for (; i < n; ++i) largest[0] = x[i] > largest[0] ? x[i] : largest[0];
-  return *std::max_element(largest, largest + kAtOnce);
-}
-
-/// Of columns begin..end; the others stay 0. `slope`: of ALiBi; `sinks`: none or one more score.
-/// `of_distances`: none, or what is added to each column.
-void softmax(const double* x, std::int64_t begin, std::int64_t end, double alpha, double slope,
-             const Values& sinks, const Values& of_distances, double* y) {
-  for (std::int64_t i = begin; i < end; ++i) y[i] = alpha * x[i];
-  for (std::int64_t i = begin; slope != 0 && i < end; ++i)
-    y[i] -= slope * static_cast<double>(end - 1 - i);
-  for (std::int64_t i = begin; !of_distances.empty() && i < end; ++i) y[i] += of_distances[at(i)];
-  double largest = largest_of(y + begin, end - begin);
-  for (const double sink : sinks) largest = std::fmax(largest, sink);
-  for (std::int64_t i = begin; i < end; ++i) y[i] -= largest;
-  exponentiate(y + begin, end - begin);
-  double sum = 0;
-  for (const double sink : sinks) sum += std::exp(sink - largest);
-  for (std::int64_t i = begin; i < end; ++i) sum += y[i];
-  for (std::int64_t i = begin; i < end; ++i) y[i] /= sum;
-}
-
-/// By the definition of Press et al. (2022): 2^(-max/n), its powers for n heads; where n is no
-/// power of two, those of the largest below it and then the odd powers of its root.
-double slope_of(const VectorOp& op, std::int64_t head) {
-  if (op.alibi == 0) return 0;
-  std::int64_t n = op.heads;
-  while ((n & (n - 1)) != 0) --n;
-  const double root = std::pow(2, -op.alibi / static_cast<double>(n));
-  if (head < n) return std::pow(root, static_cast<double>(head + 1));
-  return std::pow(std::sqrt(root), static_cast<double>(2 * (head - n) + 1));
-}
-
-/// By Raffel et al. (2020): of n buckets for one direction the first n / 2 are distances 0, 1, ...;
-/// the others begin at n / 2 * (farthest / (n / 2))^(j / (n / 2)), j = 0, 1, ... Where all keys are
-/// seen, those behind the query have buckets of their own, after the others.
-Values scores_of_distances(const VectorOp& op, const Values& table, std::int64_t row,
-                           std::int64_t head) {
-  Values scores;
-  if (!op.distances) return scores;
-  const bool both = op.causal == 0;
-  const std::int64_t n = op.distances->buckets / (both ? 2 : 1), half = n / 2;
-  const std::int64_t rows = both ? op.cols : op.causal;
-  const double base = static_cast<double>(half),
-               ratio = static_cast<double>(op.distances->farthest) / base;
-  for (std::int64_t column = 0; column < op.cols; ++column) {
-    const std::int64_t ahead = column - (op.cols - rows + row % rows);
-    std::int64_t distance = ahead <= 0 ? -ahead : both ? ahead : 0, bucket = distance;
-    for (std::int64_t j = 0; distance >= half && j < half; ++j)
-      if (static_cast<double>(distance) >
-          (1 - 1e-7) * base * std::pow(ratio, static_cast<double>(j) / base))
-        bucket = half + j;
-    if (both && ahead > 0) bucket += n;
-    scores.push_back(table[at(bucket * op.heads + head)]);
-  }
-  return scores;
 }
 
 /// One expert after the other: the best that is left.
@@ -375,20 +319,29 @@ double stretched(const RopeScaling& s, double wavelength) {
   return 1 / ((1 - smooth) / (s.factor * wavelength) + smooth / wavelength);
 }
 
-/// cos and sin of the turns of a token's pairs.
-std::vector<std::pair<double, double>> turns_of(const VectorOp& op,
-                                                const std::vector<double>& factors,
-                                                std::int64_t row) {
+/// Of each pair of columns, in positions.
+Values wavelengths_of(const VectorOp& op, const std::vector<double>& factors) {
   const double circle = 2 * std::acos(-1.0);
   const std::int64_t cols = op.rotated == 0 ? op.cols : op.rotated;
-  const std::int64_t tokens = op.tokens > 0 ? op.tokens : std::numeric_limits<std::int64_t>::max();
-  const auto position = static_cast<double>(op.position + row / op.heads % tokens);
-  std::vector<std::pair<double, double>> turns;
+  Values wavelengths;
   for (std::int64_t pair = 0; pair < cols / 2; ++pair) {
     double wavelength = circle * std::pow(vector_alpha(op), 2 * static_cast<double>(pair) /
                                                                 static_cast<double>(cols));
     if (op.scaling) wavelength = stretched(*op.scaling, wavelength);
     if (!factors.empty()) wavelength *= factors[at(pair)];
+    wavelengths.push_back(wavelength);
+  }
+  return wavelengths;
+}
+
+/// cos and sin of the turns of a token's pairs.
+std::vector<std::pair<double, double>> turns_of(const VectorOp& op, const Values& wavelengths,
+                                                std::int64_t row) {
+  const double circle = 2 * std::acos(-1.0);
+  const std::int64_t tokens = op.tokens > 0 ? op.tokens : std::numeric_limits<std::int64_t>::max();
+  const auto position = static_cast<double>(op.position + row / op.heads % tokens);
+  std::vector<std::pair<double, double>> turns;
+  for (const double wavelength : wavelengths) {
     const double turn = circle * position / wavelength;
     turns.emplace_back(std::cos(turn), std::sin(turn));
   }
@@ -479,6 +432,7 @@ void rotate_blocks(const VectorOp& op, const double* x, double* y) {
 
 Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
   const Values& x = o.inputs[0];
+  if (op.kind == VectorKind::kSoftmax) return softmax_rows(op, o);
   Values y(at(op.elements()), 0.0);
   if (recurrent_gates(op.kind) != 0) return recurrent(op, o);
   if (reduces(op.kind)) {
@@ -493,24 +447,17 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
     return y;
   }
   if (op.kind == VectorKind::kCombine) return combined(op, o);
+  const Values wavelengths =
+      op.kind == VectorKind::kRope ? wavelengths_of(op, o.factors) : Values();
   std::vector<std::pair<double, double>> turns;
   for (std::int64_t r = 0; r < op.rows; ++r) {
     check_interrupt_after(16 * op.cols);
     const double* from = &x[at(r * op.cols)];
     double* to = &y[at(r * op.cols)];
-    if (op.kind == VectorKind::kSoftmax) {
-      const std::int64_t hidden = op.causal > 0 ? op.causal - 1 - r % op.causal : 0;
-      const std::int64_t end = op.cols - hidden;
-      const std::int64_t passed = op.reach == 0 || op.reach > end ? 0 : end - op.reach;
-      const std::int64_t of_head = op.causal > 0 ? op.causal : op.distances ? op.cols : 1;
-      const std::int64_t head = r / of_head % op.heads;
-      const Values sinks = op.sinks ? Values{o.sinks[at(head)]} : Values();
-      softmax(from, passed, end, vector_alpha(op), slope_of(op, head), sinks,
-              scores_of_distances(op, o.distances, r, head), to);
-    } else if (op.kind == VectorKind::kRoute) {
+    if (op.kind == VectorKind::kRoute) {
       route(op, o, r, from, to);
     } else if (op.kind == VectorKind::kRope) {
-      if (r % op.heads == 0) turns = turns_of(op, o.factors, r);  // of all heads of a token
+      if (r % op.heads == 0) turns = turns_of(op, wavelengths, r);  // of all heads of a token
       rotate(op, turns, from, to);
     } else if (op.kind == VectorKind::kHadamard) {
       rotate_blocks(op, from, to);

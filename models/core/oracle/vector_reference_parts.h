@@ -27,6 +27,8 @@ Values resized(const VectorOp& op, const Values& x);
 /// Of pools.
 Values pooled(const VectorOp& op, const Values& x);
 
+Values softmax_rows(const VectorOp& op, const ReferenceOperands& o);
+
 /// Of operators that only move elements, but for dispatch.
 Values moved(const VectorOp& op, const ReferenceOperands& o);
 

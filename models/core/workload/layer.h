@@ -40,6 +40,8 @@ struct Matmul {
   std::int64_t batch = 1, m = 1, n = 1, k = 1;
   std::int64_t shared = 1;
   bool k_rows = false;
+  /// Row i of m is read up to column n - m + i alone: what a causal softmax masks may be left 0.
+  bool lower = false;
 };
 
 using LayerOp = std::variant<Conv2d, Gemm, Matmul>;

@@ -36,6 +36,7 @@ Lowered shape(const Matmul& g) {
   l.interleaved_groups = false;
   l.activations_only = true;
   l.k_rows = g.k_rows;
+  l.lower_rows = g.lower ? g.m : 0;
   return l;
 }
 

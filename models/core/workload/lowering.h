@@ -28,6 +28,7 @@ struct Lowered {
   bool interleaved_groups = true;
   bool activations_only = false;  ///< the second operand is computed by other layers too
   bool k_rows = false;            ///< the second operand lies as k rows of n, not as n rows of k
+  std::int64_t lower_rows = 0;    ///< of each product, where it is `lower`; else 0
 
   std::int64_t input_elements() const { return extents.groups * batch * height * width * channels; }
   std::int64_t weight_rows() const { return extents.groups * extents.n; }

@@ -18,6 +18,7 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 std::vector<Simd> forms() {
   std::vector<Simd> all = {Simd::kPortable};
   if (best_simd() != Simd::kPortable) all.push_back(best_simd());
+  if (widest_simd() != best_simd()) all.push_back(widest_simd());
   return all;
 }
 
@@ -132,6 +133,10 @@ TEST_CASE("kernels: packed weights give the bits of rows as they lie, in every f
     const bool accumulate = random() % 2 == 0;
     std::vector<float> a(at(m * stride)), b(at(count * whole)), before(at(m * n)), expected;
     for (auto* operand : {&a, &b, &before}) fill(*operand, round % 2 == 1);
+    // Rows that end in zeros, as those of a causal softmax do, of either sign.
+    for (std::int64_t i = 0; round % 3 == 0 && i < m; ++i)
+      for (auto e = static_cast<std::int64_t>(random() % at(k + 1)); e < k; ++e)
+        a[at(i * stride + e)] = random() % 2 == 0 ? 0.0f : -0.0f;
     for (std::int64_t i = 0; i < m; ++i)
       for (std::int64_t j = 0; j < n; ++j) {
         float total = before[at(i * n + j)];
@@ -154,7 +159,7 @@ TEST_CASE("kernels: packed weights give the bits of rows as they lie, in every f
       CAPTURE(static_cast<int>(form));
       std::vector<float> acc = before;
       multiply_floats({a.data(), stride}, packed, row, k0, m, n, k, chunk, accumulate, acc.data(),
-                      form);
+                      {}, form);
       check(acc);
     }
     std::vector<float> acc = before;
@@ -162,6 +167,46 @@ TEST_CASE("kernels: packed weights give the bits of rows as they lie, in every f
                     accumulate, acc.data());
     check(acc);
   }
+}
+
+TEST_CASE("kernels: zeros at the end of integer rows are left out") {
+  std::mt19937 random(47);
+  for (const std::int64_t m : {6, 9, 17})
+    for (const std::int64_t k : {1, 2, 33, 64}) {
+      constexpr std::int64_t kN = 19;
+      std::vector<std::int16_t> a(at(m * k)), b(at(kN * k));
+      for (std::int16_t& v : b) v = static_cast<std::int16_t>(random() % 255) - 127;
+      for (std::int64_t i = 0; i < m; ++i)
+        for (auto e = static_cast<std::int64_t>(random() % at(k + 1)); e > 0; --e)
+          a[at(i * k + e - 1)] = static_cast<std::int16_t>(random() % 255) - 127;
+      std::vector<std::int32_t> sums(at(m * kN), -1);
+      multiply_integers({a.data(), k}, {b.data(), k}, m, kN, k, sums.data());
+      for (std::int64_t i = 0; i < m * kN; ++i) {
+        std::int32_t expected = 0;
+        for (std::int64_t e = 0; e < k; ++e)
+          expected += a[at(i / kN * k + e)] * b[at(i % kN * k + e)];
+        REQUIRE(sums[at(i)] == expected);
+      }
+    }
+}
+
+TEST_CASE("kernels: of lower rows all results up to the diagonal are there, few beyond") {
+  // Matrices of five rows, in whose fourth a tile begins.
+  constexpr std::int64_t kRows = 5, kFirst = 3, kM = 7, kN = 25, kK = 4;
+  constexpr float kLeft = -1;
+  std::vector<float> a(kM * kK, 1.0f), b(kN * kK, 1.0f), acc(kM * kN, kLeft);
+  const PackedRows packed(b.data(), kN, kK);
+  const LowerRows wanted{kRows, kFirst, kN - kRows};
+  multiply_floats({a.data(), kK}, packed, 0, 0, kM, kN, kK, kK, false, acc.data(), wanted);
+  for (std::int64_t i = 0; i < kM; ++i)
+    for (std::int64_t n = 0; n <= kN - kRows + (kFirst + i) % kRows; ++n)
+      CHECK(acc[at(i * kN + n)] == kK);
+  const LowerRows few{40, 0, -30};  // all rows end before column 16, but for the last block's
+  std::vector<float> rows(40 * kK, 1.0f), sums(40 * kN, kLeft);
+  multiply_floats({rows.data(), kK}, packed, 0, 0, 40, kN, kK, kK, false, sums.data(), few);
+  CHECK(std::count(sums.begin(), sums.begin() + 29 * kN, kLeft) > 0);
+  for (std::int64_t i = 0; i < 40; ++i)
+    for (std::int64_t n = 0; n < i - 29; ++n) CHECK(sums[at(i * kN + n)] == kK);
 }
 
 }  // namespace bitjoule::kernels_test
