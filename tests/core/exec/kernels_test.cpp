@@ -175,10 +175,11 @@ TEST_CASE("kernels: zeros at the end of integer rows are left out") {
     for (const std::int64_t k : {1, 2, 33, 64}) {
       constexpr std::int64_t kN = 19;
       std::vector<std::int16_t> a(at(m * k)), b(at(kN * k));
-      for (std::int16_t& v : b) v = static_cast<std::int16_t>(random() % 255) - 127;
+      for (std::int16_t& v : b)
+        v = static_cast<std::int16_t>(static_cast<int>(random() % 255) - 127);
       for (std::int64_t i = 0; i < m; ++i)
         for (auto e = static_cast<std::int64_t>(random() % at(k + 1)); e > 0; --e)
-          a[at(i * k + e - 1)] = static_cast<std::int16_t>(random() % 255) - 127;
+          a[at(i * k + e - 1)] = static_cast<std::int16_t>(static_cast<int>(random() % 255) - 127);
       std::vector<std::int32_t> sums(at(m * kN), -1);
       multiply_integers({a.data(), k}, {b.data(), k}, m, kN, k, sums.data());
       for (std::int64_t i = 0; i < m * kN; ++i) {
