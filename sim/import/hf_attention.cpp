@@ -78,8 +78,10 @@ void set_scaling(const HfReading& r, const char* key, const ConfigObject& rope) 
     r.parameters["rope_high"] = real_text(positive(rope, "high_freq_factor"));
     r.parameters["rope_original"] = real_text(positive(rope, "original_max_position_embeddings"));
   }
+  const bool is_yarn = type == "yarn" && set_yarn(r, rope);
   rope.account(kScaling, kUnsupported, r.notes);
-  if (type == "default" || type == "none" || type == "linear" || type == "llama3") return;
+  if (is_yarn || type == "default" || type == "none" || type == "linear" || type == "llama3")
+    return;
   r.network.timing_only.push_back(
       fmt::format("{}: rotations are those without \"{}\" scaling", key, type));
   r.notes.push_back(fmt::format(

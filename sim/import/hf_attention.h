@@ -26,6 +26,9 @@ void set_mixture(const HfReading& reading);
 /// Adds those of latent keys and values.
 void set_latent(const HfReading& reading);
 
+/// Adds what rope_scaling of type yarn means. False where the network cannot have its values.
+bool set_yarn(const HfReading& reading, const ConfigObject& rope);
+
 /// Adds the parameters of attention. Throws an input Error for what is not supported.
 void set_attention(const HfReading& reading);
 

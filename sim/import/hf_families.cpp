@@ -177,8 +177,12 @@ HfFamily gemma2() {
 
 /// Files of the models that also read images leave out whatever is the class's default.
 HfFamily gemma3() {
-  static const ModelTensors kTensors = llama_tensors_but(
-      {"ffn_norm"}, joined(kQkNorms, kPostNorms, std::vector<ModelTensorRow>{kFfnNorm}));
+  static const ModelTensors kTensors = [] {
+    ModelTensors tensors = llama_tensors_but(
+        {"ffn_norm"}, joined(kQkNorms, kPostNorms, std::vector<ModelTensorRow>{kFfnNorm}));
+    tensors.part = "language_model.";
+    return tensors;
+  }();
   HfFamily family = gemma();
   family.model_type = "gemma3_text";
   family.fixed.emplace_back("post_norm", "1");

@@ -82,7 +82,7 @@ struct HfFamily {
   std::vector<const char*> embeddings;  ///< layers that look rows up
   const char* embedding_module = "model.embed_tokens";
   const char* head = "head";              ///< the layer behind the blocks; nullptr: there is none
-  const ModelTensors* tensors = nullptr;  ///< nullptr: weights are not read
+  const ModelTensors* tensors = nullptr;
   HfWindow window;
   const char* biases = nullptr;  ///< where attention_bias does not say: which there are
   double score_scalar = 0;  ///< query_pre_attn_scalar where it is missing; 0: it must be the heads'

@@ -272,11 +272,6 @@ class HfImport {
     if (!checkpoint_->unread().empty())
       note(fmt::format("{}: is not read: values of weights are generated", checkpoint_->unread()));
     if (checkpoint_->source().empty()) return;
-    if (family_.tensors == nullptr || is_part_) {
-      note(fmt::format("{}: weights of {} are not read: their values are generated",
-                       checkpoint_->source(), is_part_ ? "a part of a model" : family_.model_type));
-      return;
-    }
     add_values();
   }
 
@@ -353,8 +348,11 @@ class HfImport {
     return found == parameters_.end() ? 0 : std::strtoll(found->second.c_str(), nullptr, 10);
   }
 
-  /// Layers of DeepSeek V3's files that predict later tokens.
+  /// Layers of DeepSeek V3's files that predict later tokens; what reads images.
   bool is_beyond(const std::string& tensor) const {
+    if (is_part_ &&
+        (tensor.rfind("vision_tower.", 0) == 0 || tensor.rfind("multi_modal_projector.", 0) == 0))
+      return true;
     const std::string before = family_.block;
     return family_.latent && tensor.rfind(before, 0) == 0 &&
            std::strtoll(tensor.c_str() + before.size(), nullptr, 10) >= size("layers");

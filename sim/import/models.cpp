@@ -97,8 +97,8 @@ std::vector<ModelFamily> model_families() {
     const std::string gguf = text.gguf;
     if (!gguf.empty() && !is_architecture(gguf))
       throw internal_error("no architecture " + gguf + " of GGUF files");
-    families.push_back({text.name, "yes", family.tensors != nullptr ? "with values" : "sizes alone",
-                        gguf.empty() ? "no" : gguf, text.particular});
+    families.push_back(
+        {text.name, "yes", "with values", gguf.empty() ? "no" : gguf, text.particular});
   }
   return families;
 }

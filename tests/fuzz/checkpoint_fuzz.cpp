@@ -24,7 +24,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const Checkpoint::Entry& entry : checkpoint.entries())
       fuzz::accept_or_refuse([&] {
         const bool experts = entry.form.experts > 0;
-        tensor_values(checkpoint.get(entry.tensor.name + (experts ? "[0]" : "")));
+        const std::string name = entry.tensor.name + (experts ? "[0]" : "");
+        tensor_values(checkpoint.get(name));
+        for (const char* part : {"[0:1/2]", "[8:16/32]", "[0:1/2]T", "[:1:2/2]"})
+          fuzz::accept_or_refuse([&] { tensor_values(checkpoint.get(name + part)); });
       });
   });
 }

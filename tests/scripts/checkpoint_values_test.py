@@ -309,12 +309,12 @@ class TableTest(CheckpointTest):
 class ScalingTest(CheckpointTest):
     def test_scaled_rotations_are_for_timing_alone(self):
         config = json.loads((LLAMA / "hf" / "config.json").read_text())
-        config["rope_scaling"] = {"rope_type": "yarn", "factor": 8.0}
+        config["rope_scaling"] = {"rope_type": "dynamic", "factor": 8.0}
         (self.folder / "config.json").write_text(json.dumps(config))
         run = {"network": "networks/llama2-7b.yaml", "phase": "decode", "precision": FP32}
         arguments = ("--network", "config.json", "--size", "context=8")
         stderr, report, _ = self.simulate(run, *arguments)
-        self.assertIn('note: rope_scaling: "yarn" scaling changes no cycles or bytes', stderr)
+        self.assertIn('note: rope_scaling: "dynamic" scaling changes no cycles or bytes', stderr)
         self.assertGreater(report["cycles"], 0)
         stderr, _, _ = self.simulate(run, *arguments, "--values", "on", code=2)
         self.assertIn("values: on: the network is for timing alone: rope_scaling", stderr)

@@ -420,6 +420,9 @@ TEST_CASE("checkpoints: NVFP4 of both conventions, MXFP4, MXFP8, experts of gpt-
   d.add("mx8.weight_scale", "uint8", {4, 1}, std::vector<std::uint8_t>{120, 127, 130, 100});
   d.add("experts.gate_up_proj_blocks", "uint8", {2, 2, 2, 16}, q);
   d.add("experts.gate_up_proj_scales", "uint8", {2, 2, 2}, coarse);
+  d.add("experts.gate_up_proj_bias", "fp32", {2, 2}, std::vector<float>{1, 2, 3, 4});
+  d.add("experts.down_proj", "fp32", {2, 2, 3},
+        std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
   Checkpoint checkpoint = d.open();
   check_values(checkpoint, "opt.weight", 4, 64, [&](std::size_t n, std::size_t i) {
     return code(n, i) * (decode_float(kFp8E4m3, fine[n * 4 + i / 16]) * 0.013f);
@@ -435,10 +438,29 @@ TEST_CASE("checkpoints: NVFP4 of both conventions, MXFP4, MXFP8, experts of gpt-
     const int exponents[] = {-7, 0, 3, -27};
     return decode_float(kFp8E4m3, eight[n * 32 + i]) * std::ldexp(1.0f, exponents[n]);
   });
-  CHECK(checkpoint.entries().size() == 5);
+  CHECK(checkpoint.entries().size() == 7);
   for (std::size_t expert = 0; expert < 2; ++expert)
     check_values(checkpoint, fmt::format("experts.gate_up_proj.weight[{}]", expert), 2, 64,
                  [&](std::size_t n, std::size_t i) { return mx(2 * expert + n, i); });
+  // Rows that alternate keep codes and scales.
+  for (std::size_t expert = 0; expert < 2; ++expert)
+    for (std::size_t row = 0; row < 2; ++row) {
+      const std::string name =
+          fmt::format("experts.gate_up_proj.weight[{}][{}:{}/2]", expert, row, row + 1);
+      const StoredTensor& part = checkpoint.get(name);
+      REQUIRE(part.packed != nullptr);
+      CHECK(part.packed->format.format == "mxfp4");
+      const std::vector<float> values = tensor_values(part);
+      REQUIRE(values.size() == 64);
+      for (std::size_t i = 0; i < 64; ++i) CHECK(values[i] == mx(2 * expert + row, i));
+    }
+  const StoredTensor& bias = checkpoint.get("experts.gate_up_proj_bias[1][1:2/2]");
+  CHECK(tensor_values(bias) == std::vector<float>{4});
+  CHECK(tensor_values(checkpoint.get("experts.down_proj[1][:1:2/3]")) ==
+        std::vector<float>{7.0f, 10.0f});
+  for (const char* name : {"experts.down_proj[2]", "experts.down_proj[-1]", "mx.weight[1:2/3]",
+                           "mx.weight[2:1/2]", "mx.weight[:0:1/2]T", "experts.down_proj[0:1/2]"})
+    CHECK_THROWS_AS(checkpoint.get(name), Error);
   CHECK_THROWS_AS(checkpoint.get("experts.gate_up_proj.weight"), Error);
   CHECK_THROWS_AS(checkpoint.get("experts.gate_up_proj.weight[2]"), Error);
   CHECK_THROWS_AS(checkpoint.get("mx.weight[0]"), Error);
