@@ -6,12 +6,24 @@
 namespace bitjoule {
 
 Box SearchNeighbours::largest(Box box, std::size_t axis) const {
-  if (trials_.all_fit()) return largest_tried(box, axis);
+  if (trials_.all_fit()) return largest_new(box, axis);
   constexpr std::uint16_t kAny = 0xFFFF;
   box.lo[axis] = kAny;
   std::uint16_t& known = largest_[PointKey(box)];
   if (known == 0) known = static_cast<std::uint16_t>(largest_tried(box, axis).lo[axis] + 1);
   box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(known - 1);
+  return box;
+}
+
+/// Where all fit, what is left out is the same under another scheme, which all sizes are or none
+/// that are cut alike: into one tile, or into several.
+Box SearchNeighbours::largest_new(Box box, std::size_t axis) const {
+  const std::size_t last = space_.sizes[axis].size() - 1;
+  for (const std::size_t entry : {last, last > 0 ? last - 1 : 0}) {
+    box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(entry);
+    if (entry == 0 || trials_.may_fit(box)) return box;
+  }
+  box.lo[axis] = box.hi[axis] = 0;
   return box;
 }
 

@@ -65,6 +65,7 @@ class SearchNeighbours {
 
   /// With the largest size along an axis that may fit.
   Box largest(Box box, std::size_t axis) const;
+  Box largest_new(Box box, std::size_t axis) const;
   Box largest_tried(Box box, std::size_t axis) const;
 
   mutable PointTable<std::uint16_t> largest_;  // with any size along the axis: its entry, and 1

@@ -16,23 +16,38 @@
 
 namespace bitjoule {
 
-inline Rule format_names() {
-  Rule rule;
-  for (const Format& row : formats()) rule.choices.push_back(row.name);
-  return rule;
+// Made once: formats of runs are looked at again and again.
+inline const Rule& format_names() {
+  static const Rule kRule = [] {
+    Rule rule;
+    for (const Format& row : formats()) rule.choices.push_back(row.name);
+    return rule;
+  }();
+  return kRule;
 }
 
-inline Rule mac_names() {
-  Rule rule = one_of({"auto"});
-  for (const MacType& row : mac_types()) rule.choices.push_back(row.name);
-  return rule;
+inline const Rule& mac_names() {
+  static const Rule kRule = [] {
+    Rule rule = one_of({"auto"});
+    for (const MacType& row : mac_types()) rule.choices.push_back(row.name);
+    return rule;
+  }();
+  return kRule;
 }
 
 /// None, or one of `sim list recipes`.
-inline Rule recipe_choices() {
-  Rule rule = one_of({""});
-  for (const std::string& name : recipe_names()) rule.choices.push_back(name);
-  return rule;
+inline const Rule& recipe_choices() {
+  static const Rule kRule = [] {
+    Rule rule = one_of({""});
+    for (const std::string& name : recipe_names()) rule.choices.push_back(name);
+    return rule;
+  }();
+  return kRule;
+}
+
+inline const Rule& scale_names() {
+  static const Rule kRule = one_of({"fp32", "fp16", "bf16", "e8m0", "fp32_inverse"});
+  return kRule;
 }
 
 template <class V>
@@ -42,8 +57,7 @@ void describe(V& v, TensorFormat& c) {
   v.field("granularity", c.granularity, "which elements share a scale");
   v.field("group_size", c.group_size, "elements along k per group", range(1, 1 << 20));
   v.field("symmetric", c.symmetric, "false: a zero-point beside each scale");
-  v.field("scale", c.scale, "storage of the scales",
-          one_of({"fp32", "fp16", "bf16", "e8m0", "fp32_inverse"}));
+  v.field("scale", c.scale, "storage of the scales", scale_names());
   v.field("zero_point", c.zero_point,
           "storage of zero-points: packed (GPTQ), packed_plain, packed_awq, a format's name; or of "
           "offsets in their place: offset_fp32, offset_fp16, offset_bf16");
