@@ -81,7 +81,7 @@ struct HfFamily {
   std::vector<LinearRow> linears;       ///< of a block
   std::vector<const char*> embeddings;  ///< layers that look rows up
   const char* embedding_module = "model.embed_tokens";
-  const char* head = "head";              ///< the layer behind the blocks; nullptr: there is none
+  const char* head = "head";  ///< the layer behind the blocks; nullptr: there is none
   const ModelTensors* tensors = nullptr;
   HfWindow window;
   const char* biases = nullptr;  ///< where attention_bias does not say: which there are
