@@ -4,103 +4,87 @@
 #include <immintrin.h>
 #endif
 
-#include <algorithm>
-
 namespace bitjoule {
 namespace {
 
 constexpr std::size_t kVector = 4;  // lanes
 
-std::size_t log2_of(std::size_t n) {
-  std::size_t bits = 0;
-  while ((std::size_t{1} << bits) < n) ++bits;
-  return bits;
-}
-
 }  // namespace
 
-BankBids::BankBids(std::int64_t banks, std::int64_t banks_per_group)
-    : stride_(std::max(at(banks_per_group), kVector)),
-      groups_(at(banks / banks_per_group)),
-      log2_width_(log2_of(stride_ * groups_)),
-      lane_(at(banks)),
-      present_(at(banks)),
-      ready_(kCommands.size() << log2_width_, kNoBid),
-      rank_(ready_.size(), kNoKey - kFarKey),
-      entry_(ready_.size(), -1) {
-  for (std::size_t b = 0; b < lane_.size(); ++b) {
-    const std::size_t group = b / at(banks_per_group), bank = b % at(banks_per_group);
-    lane_[b] = static_cast<std::uint32_t>(group * stride_ + bank);
+BankBids::BankBids(const DramDevice& device, std::int64_t banks, std::int64_t banks_per_group)
+    : groups_(static_cast<std::size_t>(banks / banks_per_group)) {
+  while (std::int64_t{1} << log2_lanes_ < banks) ++log2_lanes_;
+  for (std::int64_t b = 0; b < std::min<std::int64_t>(banks, kMostBanks); ++b) {
+    const std::int64_t group = b / banks_per_group, bank = b % banks_per_group;
+    lane_[static_cast<std::size_t>(b)] =
+        static_cast<std::uint8_t>(bank * static_cast<std::int64_t>(groups_) + group);
   }
+  first_avx2_ = first_vectors_of(groups_, std::size_t{1} << log2_lanes_);
+  for (std::size_t k = 0; k < kKinds; ++k) shared_[k] = device.shared(command_of(k));
+  begin(0);
 }
 
-void BankBids::remove_all(std::int64_t bank) {
-  for (unsigned left = present_[at(bank)]; left != 0; left &= left - 1) {
-    const auto c = static_cast<std::size_t>(__builtin_ctz(left));
-    const std::size_t lane = lane_of(c, bank);
-    ready_[lane] = kNoBid;
-    rank_[lane] = kNoKey - kFarKey;
-    if (--count_[c] == 0) commands_ &= ~(1U << c);
-  }
-  present_[at(bank)] = 0;
+void BankBids::begin(std::int64_t base) {
+  base_ = base;
+  banks_ = {};
+  key_.fill(kNoKey);
+  rank_.fill(kNoRank);
 }
 
-std::int64_t BankBids::first_portable(const Gates& gates) const {
+std::int64_t BankBids::first_portable(const Gates& gates, unsigned kinds) const {
   std::int64_t first = kNoKey;
-  for (unsigned left = commands(gates); left != 0; left &= left - 1) {
-    const auto c = static_cast<std::size_t>(__builtin_ctz(left));
-    const std::size_t command = index_of(kCommands[c]);
-    const std::int64_t from = std::max(gates.bus[c], gates.device.channel[command]);
-    const std::int64_t* rank = gates.device.ranks + command;
-    const std::int64_t* group = gates.device.groups + command;
-    std::size_t lane = c << log2_width_;
-    for (std::size_t g = 0; g < groups_; rank += kDramCommands) {
-      const std::int64_t shared = std::max(from, *rank);
-      for (const std::size_t end = g + gates.device.groups_per_rank; g < end; ++g) {
-        const std::int64_t gate = std::max(shared, *group);
-        group += kDramCommands;
-        for (const std::size_t last = lane + stride_; lane < last; ++lane) {
-          first = std::min(first, key_at(lane, gate, gates.now));
-        }
-      }
+  for (; kinds != 0; kinds &= kinds - 1) {
+    const auto k = static_cast<std::size_t>(__builtin_ctz(kinds));
+    if (banks_[k] == 0) continue;
+    for (std::size_t g = 0; g < groups_; ++g) {
+      const std::int64_t gate = gate_of(gates, k, g);
+      const std::size_t end = (k + 1) << log2_lanes_;
+      for (std::size_t lane = (k << log2_lanes_) + g; lane < end; lane += groups_)
+        first = std::min(first, std::max(key_[lane], gate) | rank_[lane]);
     }
   }
   return first;
 }
 
 #if defined(__x86_64__)
-/// As above in each of four places, then of the four. Of one rank, so many groups of so many
-/// vectors; 0: any.
-template <std::size_t Groups, std::size_t Vectors>
-__attribute__((target("avx2"))) std::int64_t BankBids::first_vectors(const Gates& gates) const {
-  const std::size_t groups = Groups != 0 ? Groups : groups_;
-  const std::size_t per_rank = Groups != 0 ? Groups : gates.device.groups_per_rank;
-  const std::size_t vectors = Vectors != 0 ? Vectors : stride_ / kVector;
-  const __m256i now = _mm256_set1_epi64x(gates.now);
+/// As above in each of four places, then of the four. Of so many groups and lanes; 0: any, of
+/// groups from 4 on.
+template <std::size_t Groups, std::size_t Lanes>
+__attribute__((target("avx2"))) std::int64_t BankBids::first_vectors(const BankBids& bids,
+                                                                     const Gates& gates,
+                                                                     unsigned kinds) {
+  const std::size_t groups = Groups != 0 ? Groups : bids.groups_;
+  const std::size_t lanes = Lanes != 0 ? Lanes : std::size_t{1} << bids.log2_lanes_;
+  const std::size_t step = std::max(groups, kVector);
+  const __m256i base = _mm256_set1_epi64x(bids.base_);
   const __m256d far = _mm256_castsi256_pd(_mm256_set1_epi64x(kFar));
   __m256d first = _mm256_castsi256_pd(_mm256_set1_epi64x(kNoKey));
-  for (unsigned left = commands(gates); left != 0; left &= left - 1) {
-    const auto c = static_cast<std::size_t>(__builtin_ctz(left));
-    const std::size_t command = index_of(kCommands[c]);
-    const std::int64_t from = std::max(gates.bus[c], gates.device.channel[command]);
-    const std::int64_t* rank = gates.device.ranks + command;
-    const std::int64_t* group = gates.device.groups + command;
-    const std::int64_t* ready = ready_.data() + (c << log2_width_);
-    const std::int64_t* ranks = rank_.data() + (c << log2_width_);
-    for (std::size_t g = 0; g < groups; g += per_rank, rank += kDramCommands) {
-      const std::int64_t shared = std::max(from, *rank);
-      for (std::size_t i = 0; i < per_rank; ++i, group += kDramCommands) {
-        const __m256d gate = _mm256_castsi256_pd(_mm256_set1_epi64x(std::max(shared, *group)));
-        for (std::size_t v = 0; v < vectors; ++v, ready += kVector, ranks += kVector) {
-          const __m256i own = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ready));
-          const __m256i of_lane = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ranks));
-          const __m256i cycle = _mm256_castpd_si256(_mm256_max_pd(_mm256_castsi256_pd(own), gate));
-          const __m256i clocks = _mm256_castpd_si256(
-              _mm256_min_pd(_mm256_castsi256_pd(_mm256_sub_epi64(cycle, now)), far));
-          const __m256i key = _mm256_or_si256(_mm256_slli_epi64(clocks, kRankBits), of_lane);
-          first = _mm256_min_pd(first, _mm256_castsi256_pd(key));
-        }
+  for (; kinds != 0; kinds &= kinds - 1) {
+    const auto k = static_cast<std::size_t>(__builtin_ctz(kinds));
+    if (bids.banks_[k] == 0) continue;
+    const __m256d from = _mm256_castsi256_pd(
+        _mm256_set1_epi64x(std::max(gates.bus[k / 2], gates.cycles[bids.shared_[k].rank])));
+    const auto* const of_groups =
+        reinterpret_cast<const double*>(gates.cycles + bids.shared_[k].groups);
+    const auto* const keys = reinterpret_cast<const double*>(bids.key_.data() + k * lanes);
+    const auto* const ranks = reinterpret_cast<const double*>(bids.rank_.data() + k * lanes);
+    for (std::size_t g = 0; g < step; g += kVector) {
+      __m256d cycle = from;
+      if (groups == 1) {
+        cycle = _mm256_max_pd(from, _mm256_broadcast_sd(of_groups));
+      } else if (groups == 2) {
+        cycle =
+            _mm256_max_pd(from, _mm256_broadcast_pd(reinterpret_cast<const __m128d*>(of_groups)));
+      } else {
+        cycle = _mm256_max_pd(from, _mm256_loadu_pd(of_groups + g));
       }
+      const __m256i clocks = _mm256_castpd_si256(_mm256_min_pd(
+          _mm256_castsi256_pd(_mm256_sub_epi64(_mm256_castpd_si256(cycle), base)), far));
+      const __m256d gate = _mm256_castsi256_pd(_mm256_slli_epi64(clocks, kRankBits));
+#pragma GCC unroll 4
+      for (std::size_t i = g; i < lanes; i += step)
+        first = _mm256_min_pd(first, _mm256_or_pd(_mm256_max_pd(gate, _mm256_loadu_pd(keys + i)),
+                                                  _mm256_loadu_pd(ranks + i)));
     }
   }
   __m128d least = _mm_min_pd(_mm256_castpd256_pd128(first), _mm256_extractf128_pd(first, 1));
@@ -109,14 +93,19 @@ __attribute__((target("avx2"))) std::int64_t BankBids::first_vectors(const Gates
 }
 
 /// The shapes of most standards have their loops unrolled.
-std::int64_t BankBids::first_avx2(const Gates& gates) const {
-  const bool one_rank = groups_ == gates.device.groups_per_rank;
-  if (one_rank && groups_ == 4 && stride_ == kVector) return first_vectors<4, 1>(gates);
-  if (one_rank && groups_ == 1 && stride_ == 2 * kVector) return first_vectors<1, 2>(gates);
-  return first_vectors<0, 0>(gates);
+BankBids::First BankBids::first_vectors_of(std::size_t groups, std::size_t lanes) {
+  if (groups == 4 && lanes == 16) return first_vectors<4, 16>;
+  if (groups == 1 && lanes == 8) return first_vectors<1, 8>;
+  if (groups == 1) return first_vectors<1, 0>;
+  if (groups == 2) return first_vectors<2, 0>;
+  return first_vectors<0, 0>;
 }
 #else
-std::int64_t BankBids::first_avx2(const Gates& gates) const { return first_portable(gates); }
+BankBids::First BankBids::first_vectors_of(std::size_t, std::size_t) {
+  return [](const BankBids& bids, const Gates& gates, unsigned kinds) {
+    return bids.first_portable(gates, kinds);
+  };
+}
 #endif
 
 }  // namespace bitjoule

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/dram/bids.h"
 #include "core/dram/device.h"
 #include "core/dram/engine.h"
 #include "core/dram/queue.h"
@@ -12,7 +13,6 @@
 #include "core/dram/refresh.h"
 #include "core/dram/standard.h"
 #include "core/dram/stats.h"
-#include "core/dram/stretch.h"
 #include "core/dram/train.h"
 #include "core/fifo.h"
 
@@ -55,7 +55,6 @@ class DramChannel {
   /// left until someone looks.
   std::int64_t next() {
     if (in_train_) return train_.cycle();
-    if (in_stretch_ && (knows_stretch() || decide_stretch())) return stretch_choice_.cycle;
     if (held_[0] + held_[1] == 0) return kNever;
     if (!decided_ || is_late(choice_.cycle)) decide();
     return choice_.cycle;
@@ -84,13 +83,12 @@ class DramChannel {
   /// enter(last_accepted, &until), a DramBurst. After may_run_train(). In train_run.h.
   template <class User>
   void run_train(std::int64_t until, User& user);
-  /// Issues that command; true if it moves a burst.
+  /// Issues the command that next() has found, as nothing has come since; true if it moves a burst.
   [[gnu::always_inline]] bool step(Served* served) {
     if (in_train_) {
       serve_train(served);
       return true;
     }
-    if (in_stretch_ && (knows_stretch() || decide_stretch())) return step_stretch(served);
     return step_any(served);
   }
   /// An idle channel does the refreshes due by `cycle`, and powers down.
@@ -103,12 +101,11 @@ class DramChannel {
     if (in_train_) count_train(&all);
     return all;
   }
-  /// Ends a train or a stretch: then it may be copied.
+  /// Ends a train: then it may be compared.
   void end_runs() {
     if (in_train_) end_train();
-    if (in_stretch_) end_stretch();
   }
-  /// A first look at whether is_like() may be true, which ends no train and no stretch.
+  /// A first look at whether is_like() may be true, which ends no train.
   bool may_be_like(const DramChannel& o) const {
     return held_[0] == o.held_[0] && held_[1] == o.held_[1] &&
            counts_.data_end == o.counts_.data_end;
@@ -121,8 +118,8 @@ class DramChannel {
   void record(std::vector<DramCommandRecord>* trace) { trace_ = trace; }
   std::vector<DramCommandRecord>* trace() const { return trace_; }
   /// From now on every decision asks every bank in turn: the same commands, more slowly.
-  void take_no_shortcuts() { shortcuts_ = false; }
-  /// So many bursts went in trains and stretches that are over.
+  void take_no_shortcuts() { by_keys_ = false; }
+  /// So many bursts went in trains that are over.
   std::int64_t bursts_in_trains() const { return bursts_in_trains_; }
   /// As if so many bursts had been accepted before.
   void skip_orders(std::int64_t bursts) { order_ = bursts; }
@@ -133,6 +130,7 @@ class DramChannel {
     std::int64_t cycle = kNever;  // of the first bus clock
     std::int64_t start = kNever;  // of the command itself, later by a CAS before it
     std::int64_t rank = kNever;   // among commands at the same cycle, as in Bid
+    std::int64_t key = kNever;    // by BankBids, if it was chosen by keys
     std::int64_t bank = 0;
     std::int32_t entry = BurstQueue::kNone;  // none: a refresh or a precharge for it
     std::size_t queue = 0;
@@ -141,6 +139,17 @@ class DramChannel {
     bool goes_before(const Choice& o) const {
       return cycle != o.cycle ? cycle < o.cycle : rank < o.rank;
     }
+  };
+
+  /// A command that a burst wants sent. `ready` is when bank and burst allow it; what banks share
+  /// (bus, bank group, rank) comes on top.
+  struct Bid {
+    std::int64_t ready = 0;
+    std::int64_t rank = 0;  // at equal times the smaller one goes first: BankBids::rank_of()
+    std::int32_t entry = BurstQueue::kNone;
+    std::int32_t bank = 0;
+    DramCommand command = DramCommand::kAct;
+    bool owner = false;  // of the bank's row
   };
 
   /// A burst in its queue's store, not yet linked.
@@ -152,10 +161,13 @@ class DramChannel {
 
   /// The burst that a bank's row was opened for, until it is served.
   struct Owner {
-    Bid bid;
-    std::size_t queue = 0;
+    std::int32_t entry = BurstQueue::kNone;
+    std::uint32_t queue = 0;
   };
   static constexpr std::int64_t kNoBank = -1;
+  static DramCommand column_of(bool write) {
+    return write ? DramCommand::kWrite : DramCommand::kRead;
+  }
 
   std::size_t queue_of(bool write) const { return write && !unified_ ? 1 : 0; }
   std::size_t bus_of(DramCommand c) const { return split_bus_ && is_column(c) ? 1 : 0; }
@@ -166,17 +178,6 @@ class DramChannel {
   bool step_any(Served* served);
   bool allows_trains(DramCommand command) const;
   bool waits_like(const DramChannel& o) const;
-  bool allows_stretches() const;
-  bool may_begin_stretch();
-  void begin_stretch();
-  void begin_stretch_with(const Arrival& arrival);
-  bool stays_in_stretch() const;
-  bool knows_stretch() const { return decided_ && !stretch_.is_late(stretch_choice_.cycle); }
-  bool decide_stretch();
-  bool step_stretch(Served* served);
-  void serve_stretch(Served* served);
-  void end_stretch();
-  void take_back(const Stretch::Burst& burst, bool owner);
   bool may_begin_train();
   void begin_train();
   bool keeps_queue() const;
@@ -185,25 +186,48 @@ class DramChannel {
   template <class User>
   class TrainRun;
   void decide();
-  void admit(const Arrival& arrival);
-  Arrival admit_arrival();
+  unsigned admit(const Arrival& arrival);
+  unsigned admit_arrival() {
+    const Arrival arrival = arrivals_.front();
+    arrivals_.pop();
+    return admit(arrival);
+  }
   void renumber();
-  void reconsider(const Arrival& arrival);
+  bool reconsider();
   void choose();
+  bool choose_by_keys();
+  bool take_key(std::int64_t key);
+  std::int64_t foreign_owner_key() const;
+  BankBids::Gates gates() const {
+    return {device_.cycles(), {bus_free_[split_bus_ ? 1 : 0], bus_free_[0], bus_free_[0]}};
+  }
+  void begin_bids();
+  bool is_aged(std::int64_t cycle);
+  std::int32_t oldest_of_all(std::size_t* queue) const;
+  void choose_one_by_one();
   std::size_t queue_to_serve() const;
-  bool take_oldest(std::size_t queue);
-  std::int64_t earliest_column(DramCommand command) const;
-  void pick(std::size_t queue, Choice* best);
-  bool pick_unblocked(std::size_t queue, Choice* best);
+  void pick(std::size_t queue, Choice* best) const;
   void consider(const Bid& bid, std::size_t queue, Choice* best) const;
   void consider_owners(Choice* best) const;
   std::int64_t start_of(DramCommand command, std::int64_t bank, std::int64_t cycle) const;
   Bid make_bid(std::size_t queue, std::int32_t entry, bool owner) const;
-  std::int64_t find_bids(std::size_t queue, std::int64_t bank);
+  /// Makes the bids of `bank` again.
+  void bid_again(std::int64_t bank);
+  void bid_for_owner(std::int64_t bank);
+  void bid_to_open(std::size_t queue, std::int64_t bank);
+  void bid_for_row(std::size_t queue, std::int64_t bank);
+  void clear_columns(std::size_t queue, std::int64_t bank);
+  unsigned set_bid(std::size_t queue, const BurstQueue::Entry& entry, BankBids::Kind kind,
+                   std::int64_t level);
+  unsigned set_column(std::size_t queue, std::int32_t entry, std::int64_t level);
+  unsigned set_row(std::size_t queue, std::int32_t entry, BankBids::Kind kind);
+  unsigned bid_for_newest(std::size_t queue, std::int32_t entry);
+  std::size_t queues() const { return unified_ ? 1 : 2; }
+  const Owner& owner_of(std::int64_t bank) const { return owner_[static_cast<std::size_t>(bank)]; }
+  bool is_owned(std::int64_t bank) const { return owner_of(bank).entry != BurstQueue::kNone; }
   void consider_only(std::size_t queue, std::int32_t entry, Choice* best) const;
   void give_row(const Choice& activate);
-  void finish_activate(Choice* best) const;
-  void apply_age_limit(Choice* best);
+  Choice second_half() const;
   void consider_refresh(Choice* best);
   bool waits_for_owner(std::int64_t rank) const;
   Choice refresh_choice(std::int64_t rank);
@@ -226,7 +250,6 @@ class DramChannel {
     bus_free_[bus_of(choice.command)] =
         choice.start + standard_.bus_cycles[index_of(choice.command)];
   }
-  void row_changed(std::int64_t bank);
   void rank_changed(std::int64_t rank);
   void issue_column(Served* served);
   void close_if_last(std::int64_t bank, std::int64_t row);
@@ -242,24 +265,27 @@ class DramChannel {
   RefreshTimer refresh_;
   std::vector<RankStates> states_;
   BurstQueue queues_[2];           // reads (or all), writes
+  BankBids bids_;                  // of all that is linked
+  const unsigned kinds_[2];        // of bids, by queue
+  bool by_keys_;                   // decisions are, where keys tell
   std::int64_t capacity_[2];       // of the queues
   std::int64_t held_[2] = {0, 0};  // accepted and not served
   std::int64_t entries_[2] = {
-      0, 0};                // that they take: all, or those whose row was not opened for them
-  double high_, low_;       // watermarks in bursts
-  Fifo<Arrival> arrivals_;  // accepted, not before the cycle that the scheduler looks at
+      0, 0};                 // that they take: all, or those whose row was not opened for them
+  std::int64_t high_, low_;  // watermarks in bursts
+  Fifo<Arrival> arrivals_;   // accepted, not before the cycle that the scheduler looks at
   std::int64_t order_ = 0;
   std::int64_t last_accepted_ = -1;
   bool draining_ = false;
   std::int64_t bus_free_[2] = {0, 0};
   std::vector<std::int64_t> data_clock_until_;  // by rank
-  std::vector<Owner> owners_;
-  std::vector<unsigned char> owned_;  // by bank: it has an owner
-  std::int64_t opening_ = kNoBank;    // has had its ACT and waits for its ACT2
-  bool decided_ = false;              // choice_ stands for the bursts in the queues
-  std::size_t served_queue_ = 0;      // choice_ was made for it and for owners
-  bool aged_ = false;                 // choice_ was made by the age limit
-  std::int64_t aged_after_ = -1;      // no command until this cycle is: see apply_age_limit()
+  std::vector<Owner> owner_;                    // by bank
+  std::int64_t owners_[2] = {0, 0};             // so many, by queue
+  std::int64_t opening_ = kNoBank;              // has had its ACT and waits for its ACT2
+  bool decided_ = false;                        // choice_ stands for the bursts in the queues
+  std::size_t served_queue_ = 0;                // choice_ was made for it and for owners
+  bool was_by_keys_ = false;                    // choice_ was made by choose_by_keys()
+  std::int64_t aged_after_ = -1;  // no command until this cycle is aged: see is_aged()
   Choice choice_;
 
   // While a train is under way, all bursts of its queue are in it, those that come for the other
@@ -269,7 +295,6 @@ class DramChannel {
   // Its bursts follow one of the same kind, after any refresh: the data bus's gaps before them are
   // all of the kind `column`.
   bool in_train_ = false;
-  bool oldest_first_ = false;    // choice_ is the oldest burst, all other oldest ones being hits
   const bool allows_trains_[2];  // of reads, of writes
   Train train_;
   std::size_t train_queue_ = 0;
@@ -281,33 +306,77 @@ class DramChannel {
   int train_rest_ = 32;             // ... and after one that was too short to pay
   std::int64_t bursts_in_trains_ = 0;
 
-  // While a stretch is under way, all bursts of its queue are in it, and those that come for the
-  // other queue are among the arrivals. It ends before any command that it may not decide alone.
-  bool in_stretch_ = false;
-  const bool allows_stretches_;
-  Stretch stretch_;
-  Stretch::Choice stretch_choice_;  // stands if decided_
-  std::size_t stretch_queue_ = 0;
-  std::int64_t stretch_limit_ = 0;           // no command starts from here on
-  std::int64_t stretch_bursts_ = 0;          // served
-  int stretch_hits_ = 0;                     // of them since the last row command
-  int stretch_wait_ = 0, stretch_rest_ = 8;  // as of trains
-
   ChannelCounts counts_;
   std::int64_t waiting_since_ = 0;  // when the queues were last empty before this
   std::int64_t refresh_end_ = -1;
   std::int64_t last_rank_ = 0;
   bool last_write_ = false;
   std::vector<DramCommandRecord>* trace_ = nullptr;
-  bool shortcuts_ = true;
   const Simd simd_ = best_simd();
 };
 
-/// Moves a burst into the scheduler's sight.
-inline void DramChannel::admit(const Arrival& arrival) {
+/// With the rank's data clock stopped, CAS takes the clock in which the burst could have started.
+inline std::int64_t DramChannel::start_of(DramCommand command, std::int64_t bank,
+                                          std::int64_t cycle) const {
+  if (standard_.data_clock_after_read == 0 || !is_column(command)) return cycle;
+  const auto rank = static_cast<std::size_t>(device_.rank_of(bank));
+  return cycle + (cycle > data_clock_until_[rank] ? 1 : 0);
+}
+
+/// Returns the kind as a bit.
+[[gnu::always_inline]] inline unsigned DramChannel::set_bid(std::size_t queue,
+                                                            const BurstQueue::Entry& entry,
+                                                            BankBids::Kind kind,
+                                                            std::int64_t level) {
+  const DramCommand command = BankBids::command_of(kind);
+  const std::size_t k = is_column(command) ? kind : kind + queue;
+  const std::int64_t bank = entry.burst.bank;
+  bids_.set(k, bank, std::max(entry.burst.accepted + 1, device_.earliest_of_bank(command, bank)),
+            BankBids::rank_of(level, entry.order, command, bank));
+  return BankBids::bit_of(k);
+}
+inline unsigned DramChannel::set_column(std::size_t queue, std::int32_t entry, std::int64_t level) {
+  const BurstQueue::Entry& e = queues_[queue].entry(entry);
+  return e.burst.write ? set_bid(queue, e, BankBids::kWrites, level)
+                       : set_bid(queue, e, BankBids::kReads, level);
+}
+[[gnu::always_inline]] inline unsigned DramChannel::set_row(std::size_t queue, std::int32_t entry,
+                                                            BankBids::Kind kind) {
+  return set_bid(queue, queues_[queue].entry(entry), kind, BankBids::kRow);
+}
+
+/// What a burst changes that has just been linked: only as the first of its bank, or as the first
+/// hit of the open row, it makes its bank bid for something. Returns the kind as a bit.
+inline unsigned DramChannel::bid_for_newest(std::size_t q, std::int32_t entry) {
+  const DramBurst& burst = queues_[q].entry(entry).burst;
+  if (!by_keys_) return 0;
+  BurstQueue::List& list = queues_[q].list(burst.bank);
+  const std::int64_t open = device_.open_row(burst.bank);
+  if (burst.row == open) {
+    if (list.column != BurstQueue::kNone || is_owned(burst.bank)) return 0;
+    list.column = entry;
+    return set_column(q, entry, BankBids::kColumn);
+  }
+  if (list.head != entry || is_owned(burst.bank)) return 0;
+  return open == DramDevice::kClosed ? set_row(q, entry, BankBids::kActivates)
+                                     : set_row(q, entry, BankBids::kPrecharges);
+}
+
+inline std::size_t DramChannel::queue_to_serve() const {
+  if (unified_) return 0;
+  std::int64_t reads = queues_[0].size(), writes = queues_[1].size();
+  if (controller_.release_on_activate) reads -= owners_[0], writes -= owners_[1];
+  if (writes == 0) return queues_[0].size() == 0 ? 1 : 0;  // one with an owner, if nothing else
+  if (reads == 0) return 1;
+  return writes > (draining_ ? low_ : high_) ? 1 : 0;
+}
+
+/// Moves a burst into the scheduler's sight; returns the kind of bid that has come, as a bit.
+inline unsigned DramChannel::admit(const Arrival& arrival) {
   if (queues_[0].size() + queues_[1].size() == 0) waiting_since_ = arrival.accepted;
   if (order_ == BankBids::kOrders) renumber();
   queues_[arrival.queue].link(arrival.entry, order_++);
+  return bid_for_newest(arrival.queue, arrival.entry);
 }
 
 /// Whether the train's queue goes on being served beside what waits for the other: whichever of the
@@ -318,8 +387,9 @@ inline bool DramChannel::keeps_queue() const {
   const std::size_t others =
       static_cast<std::size_t>(queues_[1 - train_queue_].size()) + arrivals_.size();
   if (others == 0) return true;
-  return train_queue_ == 0 ? static_cast<double>(others) <= high_
-                           : static_cast<double>(train_.size_before(train_.last_start())) > low_;
+  return train_queue_ == 0
+             ? static_cast<std::int64_t>(others) <= high_
+             : static_cast<std::int64_t>(train_.size_before(train_.last_start())) > low_;
 }
 
 [[gnu::always_inline]] inline void DramChannel::accept(const DramBurst& burst) {
@@ -335,20 +405,7 @@ inline bool DramChannel::keeps_queue() const {
     }
     if (q == train_queue_) end_train();
   }
-  if (in_stretch_ && q == stretch_queue_) {
-    if (burst.write == (stretch_.command() == DramCommand::kWrite)) {
-      if (!decided_ && burst.accepted < bus_free_[0] && stretch_.knows_all())
-        return stretch_.push_known(burst.accepted, burst.row, burst.bank, burst.request);
-      return stretch_.push(burst.accepted, burst.row, burst.bank, burst.request);
-    }
-    end_stretch();
-  }
   const Arrival arrival{queues_[q].put(burst), q, burst.accepted};
-  if (in_stretch_) {
-    arrivals_.push(arrival);
-    if (!stays_in_stretch()) end_stretch();
-    return;
-  }
   if (in_train_) {
     arrivals_.push(arrival);
     if (!keeps_queue()) end_train();

@@ -31,8 +31,10 @@ bool DramChannel::is_like(const DramChannel& o, std::int64_t cycle, std::int64_t
     if (!same_beyond(cycle - 1, data_clock_until_[rank], o.data_clock_until_[rank]) ||
         !states_[rank].is_like(o.states_[rank], cycle))
       return false;
-  return refresh_.is_like(o.refresh_) && owned_ == o.owned_ && waits_like(o) &&
-         device_.is_like(o.device_, cycle);
+  for (std::size_t bank = 0; bank < owner_.size(); ++bank)
+    if (is_owned(static_cast<std::int64_t>(bank)) != o.is_owned(static_cast<std::int64_t>(bank)))
+      return false;
+  return refresh_.is_like(o.refresh_) && waits_like(o) && device_.is_like(o.device_, cycle);
 }
 
 /// Bursts of the same requests to the same places, in the same order. A burst that has had its ACT

@@ -16,9 +16,10 @@ void DramChannel::consider_refresh(Choice* best) {
 
 /// Whether a row that the next refresh of `rank` would close still has its owner.
 bool DramChannel::waits_for_owner(std::int64_t rank) const {
-  return std::any_of(owners_.begin(), owners_.end(), [&](const Owner& o) {
-    return device_.rank_of(o.bid.bank) == rank && refresh_.includes(rank, o.bid.bank);
-  });
+  const std::int64_t begin = rank * standard_.banks_per_rank;
+  for (std::int64_t b = begin; b < begin + standard_.banks_per_rank; ++b)
+    if (is_owned(b) && refresh_.includes(rank, b)) return true;
+  return false;
 }
 
 /// What the next refresh of `rank` needs: its banks closed, then the refresh itself.
@@ -55,7 +56,7 @@ void DramChannel::issue_refresh(const Choice& choice) {
   switch (choice.command) {
     case DramCommand::kPre:
       device_.issue(choice.command, choice.bank, 0, choice.start);
-      row_changed(choice.bank);
+      bid_again(choice.bank);
       return;
     case DramCommand::kPreAll:
       device_.issue_to_rank(choice.command, rank, choice.start);

@@ -5,24 +5,10 @@
 
 namespace bitjoule {
 
-/// Brings choice_ up to date after a burst was admitted, without asking every bank again where only
-/// one more bid has come: not where that burst makes the controller turn. What choice_ is of says
-/// nothing of that: owners of the queue that is not served may go, too.
-void DramChannel::reconsider(const Arrival& arrival) {
-  BurstQueue& q = queues_[arrival.queue];
-  const std::int64_t bank = q.entry(arrival.entry).burst.bank;
-  if (choice_.entry == BurstQueue::kNone || aged_ || bank == choice_.bank ||
-      queue_to_serve() != served_queue_ || controller_.scheduler == DramScheduler::kFcfs) {
-    choose();
-  } else if (arrival.queue == served_queue_) {
-    q.find_bids(bank, [&](std::int64_t b) { return find_bids(arrival.queue, b); });
-    q.bids().for_each_of(bank, [&](const Bid& bid) { consider(bid, arrival.queue, &choice_); });
-  }
-}
-
 /// A burst accepted at cycle c can be served from c + 1 on, so a decision for cycle t has to know
 /// all arrivals before t and may not know any later one.
 void DramChannel::decide() {
+  bool stands = decided_;
   if (!decided_) {
     if (queues_[0].size() + queues_[1].size() == 0) {
       catch_up(arrivals_.front().accepted);
@@ -30,128 +16,153 @@ void DramChannel::decide() {
       admit_arrival();
     }
     while (!split_bus_ && is_late(bus_free_[0])) admit_arrival();
-    choose();
     decided_ = true;
   }
-  while (is_late(choice_.cycle)) reconsider(admit_arrival());
+  for (;; stands = reconsider()) {
+    if (!stands) choose();
+    if (!is_late(choice_.cycle)) return;
+  }
 }
 
-void DramChannel::choose() {
-  const std::size_t queue = served_queue_ = queue_to_serve();
-  oldest_first_ = take_oldest(queue);
-  if (!oldest_first_) {
-    queues_[queue].find_bids([&](std::int64_t bank) { return find_bids(queue, bank); });
-    choice_ = Choice{};
-    pick(queue, &choice_);
+/// Admits one more arrival. True with choice_ brought up to date, without comparing all keys again,
+/// where only one bid has come: not where that burst makes the controller turn. What choice_ is of
+/// says nothing of that: owners of the queue that is not served may go, too.
+bool DramChannel::reconsider() {
+  const Arrival arrival = arrivals_.front();
+  const unsigned bid = admit_arrival();
+  if (!was_by_keys_ || queue_to_serve() != served_queue_) return false;
+  if (bid == 0 || arrival.queue != served_queue_) return true;
+  if (opening_ != kNoBank && (bid & BankBids::kAllActivates) != 0) return true;
+  const std::int64_t key = bids_.key_of(gates(), static_cast<std::size_t>(__builtin_ctz(bid)),
+                                        queues_[arrival.queue].entry(arrival.entry).burst.bank);
+  return key >= choice_.key || take_key(key);
+}
+
+inline void DramChannel::choose() {
+  served_queue_ = queue_to_serve();
+  was_by_keys_ = by_keys_ && choose_by_keys();
+  if (!was_by_keys_) choose_one_by_one();
+}
+
+/// The usual case: of all that bids, the least key. False where an age limit, a refresh or a time
+/// that is far away may have a say. A bank that waits for its ACT2 does not bid, nor may others ask
+/// for ACT meanwhile.
+inline bool DramChannel::choose_by_keys() {
+  if (bus_free_[0] - bids_.base() > BankBids::kFar / 2) begin_bids();
+  unsigned kinds = kinds_[served_queue_];
+  if (opening_ != kNoBank) kinds &= ~BankBids::kAllActivates;
+  std::int64_t key = bids_.first(gates(), kinds, simd_);
+  if (owners_[1 - served_queue_] > 0) key = std::min(key, foreign_owner_key());
+  return take_key(key);
+}
+
+/// The least key of owners in the queue that is not served: they may go all the same.
+std::int64_t DramChannel::foreign_owner_key() const {
+  const std::size_t q = 1 - served_queue_;
+  std::int64_t key = BankBids::kNoKey;
+  for (std::uint64_t left = bids_.banks(q); left != 0; left &= left - 1) {
+    const std::int64_t bank = __builtin_ctzll(left);
+    if (is_owned(bank)) key = std::min(key, bids_.key_of(gates(), q, bank));
   }
-  apply_age_limit(&choice_);
-  if (opening_ != kNoBank) finish_activate(&choice_);
+  return key;
+}
+
+/// Makes the bid with this key choice_, or the second half of an activate that goes before it.
+inline bool DramChannel::take_key(std::int64_t key) {
+  if (key >= BankBids::kFarKey) return false;
+  const std::int64_t cycle = bids_.cycle_of(key), bank = BankBids::bank_of(key);
+  const DramCommand command = BankBids::command_of_key(key);
+  const std::int64_t start = start_of(command, bank, cycle);
+  if (start >= refresh_.soonest() || is_aged(cycle)) return false;
+  if (opening_ != kNoBank) {
+    const Choice second = second_half();
+    const std::int64_t half = bids_.key_at(second.cycle, second.rank);
+    if (half < key) {
+      choice_ = second;
+      choice_.key = half;
+      return second.cycle < refresh_.soonest();
+    }
+  }
+  choice_.cycle = cycle;
+  choice_.start = start;
+  choice_.key = key;
+  choice_.bank = bank;
+  choice_.command = command;
+  choice_.owner = BankBids::level_of(key) == BankBids::kOwner;
+  choice_.queue = choice_.owner ? owner_of(bank).queue : served_queue_;
+  const BurstQueue::List& list = queues_[choice_.queue].list(bank);
+  choice_.entry = is_column(command) ? list.column : list.head;
+  return true;
+}
+
+/// Whether a command at `cycle` comes when the oldest burst has waited for too long. The oldest
+/// only ever gives way to a later one, so a cycle that was within the limit stays so.
+inline bool DramChannel::is_aged(std::int64_t cycle) {
+  if (cycle <= aged_after_) return false;
+  std::size_t queue = 0;
+  const std::int32_t oldest = oldest_of_all(&queue);
+  aged_after_ = queues_[queue].entry(oldest).burst.accepted + controller_.age_limit;
+  return cycle > aged_after_;
+}
+
+std::int32_t DramChannel::oldest_of_all(std::size_t* queue) const {
+  const std::int32_t first = queues_[0].oldest(), second = queues_[1].oldest();
+  *queue =
+      first == BurstQueue::kNone || (second != BurstQueue::kNone &&
+                                     queues_[1].entry(second).order < queues_[0].entry(first).order)
+          ? 1
+          : 0;
+  return *queue == 1 ? second : first;
+}
+
+/// As the rules say it, asking every bank: where keys do not tell, and to check them.
+void DramChannel::choose_one_by_one() {
+  choice_ = Choice{};
+  pick(served_queue_, &choice_);
+  consider_owners(&choice_);
+  if (is_aged(choice_.cycle)) {
+    std::size_t queue = 0;
+    const std::int32_t oldest = oldest_of_all(&queue);
+    choice_ = Choice{};
+    consider_only(queue, oldest, &choice_);
+    consider_owners(&choice_);
+  }
+  if (opening_ != kNoBank) {
+    const Choice second = second_half();
+    if (second.goes_before(choice_)) choice_ = second;
+  }
   if (refresh_.soonest() <= choice_.cycle) consider_refresh(&choice_);
 }
 
-/// The usual case of a stream, decided without asking every bank: all that bid are hits of open
-/// rows, and nothing holds back the oldest burst longer than it holds back any column command (or
-/// no other bank bids). Makes it choice_; false where that cannot be said.
-inline bool DramChannel::take_oldest(std::size_t queue) {
-  BurstQueue& q = queues_[queue];
-  if (!owners_.empty() || !shortcuts_) return false;  // ACT2 waits only beside an owner
-  if (!q.all_are_hits([&](std::int64_t b) { return device_.open_row(b); })) return false;
-  const BurstQueue::Entry& oldest = q.entry(q.oldest());
-  const std::int64_t bank = oldest.burst.bank;
-  const DramCommand command = oldest.burst.write ? DramCommand::kWrite : DramCommand::kRead;
-  const DramDevice::ColumnWait wait = device_.column_wait(command, bank);
-  const std::int64_t from = std::max(oldest.burst.accepted + 1, bus_free_[bus_of(command)]);
-  const std::int64_t cycle = std::max(from, wait.all);
-  if (cycle > from && cycle > wait.shared && q.busy_banks().size() > 1) return false;
-  if (cycle > from && (unified_ || device_.ranks() > 1) && q.busy_banks().size() > 1 &&
-      cycle > earliest_column(command)) {
-    return false;
+/// Nothing of a bank with an owner.
+void DramChannel::pick(std::size_t q, Choice* best) const {
+  const BurstQueue& queue = queues_[q];
+  if (controller_.scheduler == DramScheduler::kFcfs) return consider_only(q, queue.oldest(), best);
+  for (std::int64_t bank = 0; bank < standard_.banks; ++bank) {
+    const std::int32_t oldest = queue.list(bank).head;
+    if (oldest == BurstQueue::kNone || is_owned(bank)) continue;
+    const std::int32_t hit = queue.oldest_hit(bank, device_.open_row(bank));
+    if (hit != BurstQueue::kNone) consider(make_bid(q, hit, false), q, best);
+    if (hit != oldest) consider(make_bid(q, oldest, false), q, best);
   }
-  const std::int64_t start = start_of(command, bank, cycle);
-  if (start >= refresh_.soonest()) return false;
-  choice_.cycle = cycle;
-  choice_.start = start;
-  choice_.rank = BankBids::rank_of(BankBids::kColumn, oldest.order, command, bank);
-  choice_.bank = bank;
-  choice_.entry = q.oldest();
-  choice_.queue = queue;
-  choice_.command = command;
-  choice_.owner = false;
-  return true;
 }
 
-std::size_t DramChannel::queue_to_serve() const {
-  if (unified_) return 0;
-  std::int64_t reads = queues_[0].size(), writes = queues_[1].size();
-  if (controller_.release_on_activate)
-    for (const Owner& o : owners_) --(o.queue == 1 ? writes : reads);
-  if (writes == 0) return queues_[0].size() == 0 ? 1 : 0;  // one with an owner, if nothing else
-  if (reads == 0) return 1;
-  return static_cast<double>(writes) > (draining_ ? low_ : high_) ? 1 : 0;
-}
-
-/// First cycle at which any burst that waits beside one with `command` could be served.
-inline std::int64_t DramChannel::earliest_column(DramCommand command) const {
-  const std::int64_t cycle = device_.earliest_in_some_rank(command);
-  if (!unified_) return cycle;
-  const bool read = command == DramCommand::kRead;
-  return std::min(cycle,
-                  device_.earliest_in_some_rank(read ? DramCommand::kWrite : DramCommand::kRead));
-}
-
-void DramChannel::pick(std::size_t queue, Choice* best) {
-  const BurstQueue& q = queues_[queue];
-  if (controller_.scheduler == DramScheduler::kFcfs) {
-    consider_only(queue, q.oldest(), best);
-    return;
-  }
-  if (!pick_unblocked(queue, best)) {
-    q.bids().for_each([&](const Bid& bid) { consider(bid, queue, best); });
-  }
-  consider_owners(best);  // after the others: few of them are ready as early as one of those
-}
-
-/// Considers all bids of a queue at once; false, with nothing decided, where a refresh may hold
-/// some of them back. A bank that waits for its ACT2 has an owner, so it does not bid here.
-inline bool DramChannel::pick_unblocked(std::size_t queue, Choice* best) {
-  if (!shortcuts_) return false;
-  const std::int64_t row = bus_free_[0], column = bus_free_[split_bus_ ? 1 : 0];
-  const std::int64_t now = std::min(row, column);
-  const BankBids& bids = queues_[queue].bids();
-  const std::int64_t key =
-      bids.first({device_.beyond(), now, {column, column, row, row}, opening_ == kNoBank}, simd_);
-  if (key >= BankBids::kFarKey) return key == BankBids::kNoKey;
-  const Bid bid = bids.bid_of(key);
-  const std::int64_t cycle = now + BankBids::clocks_of(key);
-  if (cycle > best->cycle || (cycle == best->cycle && bid.rank > best->rank)) return true;
-  const std::int64_t start = start_of(bid.command, bid.bank, cycle);
-  if (start >= refresh_.soonest()) return false;
-  *best = {cycle, start, bid.rank, bid.bank, bid.entry, queue, bid.command, false};
-  return true;
-}
-
-/// `entry` and the owners, which may be in its way.
 void DramChannel::consider_only(std::size_t queue, std::int32_t entry, Choice* best) const {
-  consider_owners(best);
   const Bid bid = make_bid(queue, entry, false);
-  if (!owned_[static_cast<std::size_t>(bid.bank)]) consider(bid, queue, best);
+  if (!is_owned(bid.bank)) consider(bid, queue, best);
 }
 
 void DramChannel::consider_owners(Choice* best) const {
-  for (const Owner& o : owners_) consider(o.bid, o.queue, best);
-}
-
-/// With the rank's data clock stopped, CAS takes the clock in which the burst could have started.
-std::int64_t DramChannel::start_of(DramCommand command, std::int64_t bank,
-                                   std::int64_t cycle) const {
-  if (standard_.data_clock_after_read == 0 || !is_column(command)) return cycle;
-  const auto rank = static_cast<std::size_t>(device_.rank_of(bank));
-  return cycle + (cycle > data_clock_until_[rank] ? 1 : 0);
+  if (owners_[0] + owners_[1] == 0) return;
+  for (std::int64_t bank = 0; bank < standard_.banks; ++bank) {
+    const Owner& owner = owner_of(bank);
+    if (owner.entry != BurstQueue::kNone)
+      consider(make_bid(owner.queue, owner.entry, true), owner.queue, best);
+  }
 }
 
 /// Takes `bid` if it goes before `best`. A refresh that is due holds back all but owners.
-inline void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* best) const {
-  if (bid.ready > best->cycle) return;  // most of them: cheapest first
+void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* best) const {
   const std::int64_t cycle = std::max(
       {bid.ready, bus_free_[bus_of(bid.command)], device_.earliest_beyond(bid.command, bid.bank)});
   if (cycle > best->cycle || (cycle == best->cycle && bid.rank >= best->rank)) return;
@@ -161,11 +172,18 @@ inline void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* bes
       refresh_.blocks(device_.rank_of(bid.bank), bid.bank, start)) {
     return;
   }
-  *best = {cycle, start, bid.rank, bid.bank, bid.entry, queue, bid.command, bid.owner};
+  best->cycle = cycle;
+  best->start = start;
+  best->rank = bid.rank;
+  best->bank = bid.bank;
+  best->entry = bid.entry;
+  best->queue = queue;
+  best->command = bid.command;
+  best->owner = bid.owner;
 }
 
 /// What `entry` needs next.
-Bid DramChannel::make_bid(std::size_t queue, std::int32_t entry, bool owner) const {
+DramChannel::Bid DramChannel::make_bid(std::size_t queue, std::int32_t entry, bool owner) const {
   const BurstQueue::Entry& e = queues_[queue].entry(entry);
   const std::int64_t bank = e.burst.bank, open = device_.open_row(bank);
   Bid b;
@@ -184,50 +202,14 @@ Bid DramChannel::make_bid(std::size_t queue, std::int32_t entry, bool owner) con
   return b;
 }
 
-/// A hit does not hold back an older burst to another row: both bid. While the row has an owner,
-/// nothing else of the bank does. Returns the row whose hits would change that.
-inline std::int64_t DramChannel::find_bids(std::size_t queue, std::int64_t bank) {
-  if (owned_[static_cast<std::size_t>(bank)]) return DramDevice::kClosed;
-  BurstQueue& q = queues_[queue];
-  const std::int64_t open = device_.open_row(bank);
-  const std::int32_t oldest = q.oldest_of(bank);
-  const std::int32_t hit =
-      open == DramDevice::kClosed ? BurstQueue::kNone : q.oldest_hit(bank, open);
-  if (hit != BurstQueue::kNone) q.add_bid(make_bid(queue, hit, false));
-  if (hit != oldest) q.add_bid(make_bid(queue, oldest, false));
-  return hit == BurstQueue::kNone ? open : DramDevice::kClosed;
-}
-
-/// The oldest burst only ever gives way to a later one, so a cycle that was within the limit stays
-/// so.
-inline void DramChannel::apply_age_limit(Choice* best) {
-  aged_ = false;
-  if (best->cycle <= aged_after_) return;
-  std::size_t queue = 0;
-  std::int32_t oldest = queues_[0].oldest();
-  const std::int32_t write = queues_[1].oldest();
-  if (oldest == BurstQueue::kNone ||
-      (write != BurstQueue::kNone &&
-       queues_[1].entry(write).order < queues_[0].entry(oldest).order)) {
-    queue = 1;
-    oldest = write;
-  }
-  aged_after_ = queues_[queue].entry(oldest).burst.accepted + controller_.age_limit;
-  aged_ = best->cycle > aged_after_;
-  if (!aged_) return;
-  *best = Choice{};
-  consider_only(queue, oldest, best);
-}
-
 /// The second half of an activate goes into the first clock that no column command takes.
-void DramChannel::finish_activate(Choice* best) const {
+DramChannel::Choice DramChannel::second_half() const {
   Choice c;
   c.command = DramCommand::kAct2;
   c.bank = opening_;
-  c.cycle = bus_free_[bus_of(c.command)];
-  c.start = c.cycle;
+  c.cycle = c.start = bus_free_[bus_of(c.command)];
   c.rank = BankBids::rank_of(BankBids::kSecondHalf, 0, DramCommand::kAct, 0);
-  if (c.goes_before(*best)) *best = c;
+  return c;
 }
 
 }  // namespace bitjoule

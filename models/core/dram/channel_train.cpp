@@ -11,18 +11,20 @@ bool DramChannel::allows_trains(DramCommand command) const {
          controller_.scheduler == DramScheduler::kFrFcfs;
 }
 
-/// After choice_ was issued, the oldest burst: whether a train may begin with the bursts behind it.
-/// To make one costs as much as some bursts: worth while only where it is long.
+/// After choice_ was issued: whether a train may begin with the bursts that wait. To make one costs
+/// as much as some bursts: worth while only where it is long.
 bool DramChannel::may_begin_train() {
   constexpr int kBurstsBetween = 4;
   constexpr std::int64_t kOrdersLeft = 1 << 20;  // at its end there must be some for all bursts
-  if (--train_wait_ > 0) return false;
   train_wait_ = kBurstsBetween;
   const BurstQueue& queue = queues_[choice_.queue];
-  if (!allows_trains_[choice_.command == DramCommand::kWrite ? 1 : 0]) return false;
-  if (!owners_.empty() || !arrivals_.empty() || refresh_end_ > counts_.data_end) return false;
+  if (!by_keys_ || !allows_trains_[choice_.command == DramCommand::kWrite ? 1 : 0]) return false;
+  if (owners_[0] + owners_[1] > 0 || !arrivals_.empty() || refresh_end_ > counts_.data_end)
+    return false;
   if (order_ > BankBids::kOrders - kOrdersLeft) return false;
+  if (draining_ != (choice_.queue == 1)) return false;  // an owner has gone
   if (queue.size() < kBurstsBetween || queue_to_serve() != choice_.queue) return false;
+  if (bids_.banks(BankBids::kPrecharges + choice_.queue) != 0) return false;
   const bool write = choice_.command == DramCommand::kWrite;
   for (std::int32_t i = queue.oldest(); i != BurstQueue::kNone; i = queue.entry(i).younger) {
     const BurstQueue::Entry& e = queue.entry(i);
@@ -54,20 +56,16 @@ void DramChannel::begin_train() {
 /// Bursts whose arrival the last decision of the train has seen are linked, in the order of their
 /// acceptance; later ones are arrivals as they would be without it.
 void DramChannel::end_train() {
-  constexpr int kShort = 8, kLeastRest = 32, kMostRest = 512;  // bursts
-  constexpr int kLikely = 320;  // within these another train is, which costs less than a stretch
+  constexpr int kShort = 4, kLeastRest = 8, kMostRest = 32;  // bursts
   in_train_ = false;
   count_train(&counts_);
   bursts_in_trains_ += train_bursts_;
   const bool pays = train_bursts_ >= kShort;
   if (!pays) train_wait_ = train_rest_;
-  if (pays) stretch_wait_ = kLikely;
   train_rest_ = pays ? kLeastRest : std::min(2 * train_rest_, kMostRest);
   BurstQueue& queue = queues_[train_queue_];
   const std::int64_t seen = train_.last_start();
-  train_.end(&device_, train_command_, [this](std::int64_t bank) {
-    for (BurstQueue& q : queues_) q.timing_changed(bank);
-  });
+  train_.end(&device_, train_command_);
   bus_free_[bus_of(train_command_)] = train_.bus_free();
   data_clock_until_[0] = train_.data_clock_until();
   Fifo<Arrival> others;
@@ -95,6 +93,7 @@ void DramChannel::end_train() {
       arrivals_.push(next);
     }
   }
+  for (std::int64_t bank = 0; bank < standard_.banks; ++bank) bid_again(bank);
 }
 
 /// What serve_train() has left out.

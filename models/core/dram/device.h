@@ -32,60 +32,36 @@ class DramDevice {
   std::int64_t open_banks(std::int64_t rank) const { return open_banks_[at(rank)]; }
   std::int64_t rank_of(std::int64_t bank) const { return banks_[at(bank)].rank; }
 
-  /// What a column command waits for: `all` of it, and what any other of its rank waits for.
-  struct ColumnWait {
-    std::int64_t all, shared;
-  };
-  ColumnWait column_wait(DramCommand command, std::int64_t bank) const {
-    const std::size_t c = index_of(command);
-    const Bank& b = banks_[at(bank)];
-    const std::int64_t* const ready = ready_.data() + c;
-    const std::int64_t shared = std::max(ready[b.node[kRank]], ready[b.node[kChannel]]);
-    return {std::max({ready[b.node[kBank]], ready[b.node[kGroup]], shared}), shared};
-  }
-  std::size_t ranks() const { return open_banks_.size(); }
   /// First cycle at which `command` to `bank` meets every constraint (the bus aside).
   std::int64_t earliest(DramCommand command, std::int64_t bank) const {
     return std::max(earliest_of_bank(command, bank), earliest_beyond(command, bank));
   }
   /// The parts of it that only commands to this bank move, and that others move too.
   std::int64_t earliest_of_bank(DramCommand command, std::int64_t bank) const {
-    return ready_[at(bank) * kDramCommands + index_of(command)];
+    return of(command)[bank];
   }
   std::int64_t earliest_beyond(DramCommand command, std::int64_t bank) const {
     const Bank& b = banks_[at(bank)];
-    const std::size_t c = index_of(command);
-    return std::max(
-        {ready_[b.node[kGroup] + c], ready_[b.node[kRank] + c], ready_[channel_at_ + c]});
+    const std::int64_t* const ready = of(command);
+    return std::max({ready[b.node[kGroup]], ready[b.node[kRank]], ready[b.node[kChannel]]});
   }
-  /// What rank and channel allow.
-  std::int64_t earliest_in_rank(DramCommand command, std::int64_t rank) const {
-    const std::size_t c = index_of(command);
-    return std::max(ready_[ranks_at_ + at(rank) * kDramCommands + c], ready_[channel_at_ + c]);
-  }
-  /// The same for the rank that allows it first.
-  std::int64_t earliest_in_some_rank(DramCommand command) const {
-    std::int64_t earliest = earliest_in_rank(command, 0);
-    for (std::size_t rank = 1; rank < open_banks_.size(); ++rank) {
-      earliest = std::min(earliest, earliest_in_rank(command, static_cast<std::int64_t>(rank)));
-    }
-    return earliest;
-  }
-  /// What groups, ranks and the channel allow, in arrays: of all bank groups, rank by rank, of the
-  /// ranks and of the channel, kDramCommands cycles for each.
-  struct Beyond {
-    const std::int64_t *groups, *ranks, *channel;
-    std::size_t groups_per_rank;
-  };
-  Beyond beyond() const {
-    const std::int64_t* const ready = ready_.data();
-    return {ready + banks_.size() * kDramCommands, ready + ranks_at_, ready + channel_at_,
-            groups_per_rank_};
-  }
-  /// What the bank's group allows.
+  /// What the bank's group allows; what rank and channel allow.
   std::int64_t earliest_of_group(DramCommand command, std::int64_t bank) const {
-    return ready_[banks_[at(bank)].node[kGroup] + index_of(command)];
+    return of(command)[banks_[at(bank)].node[kGroup]];
   }
+  std::int64_t earliest_in_rank(DramCommand command, std::int64_t rank) const {
+    const std::int64_t* const ready = of(command);
+    return std::max(ready[ranks_at_ + at(rank)], ready[channel_at_]);
+  }
+  /// Of one rank: where in cycles() what its groups allow begins for `command`, and the rank's.
+  struct Shared {
+    std::size_t groups, rank;
+  };
+  Shared shared(DramCommand command) const {
+    const std::size_t begin = index_of(command) * nodes_;
+    return {begin + banks_.size(), begin + ranks_at_};
+  }
+  const std::int64_t* cycles() const { return ready_.data(); }
   /// From a column command to the next of its kind: in its bank, its group, and any.
   struct ColumnGap {
     std::int64_t bank = 0, group = 0, shared = 0;
@@ -94,13 +70,6 @@ class DramDevice {
   /// Whether what `command` brings about concerns its own rank alone and not the number of
   /// commands.
   bool is_local(DramCommand command) const { return !rules_[index_of(command)].far; }
-  /// Kinds of commands to other banks that `command` makes wait, as bits: 1 column commands (of its
-  /// own kind, if it is one), 2 ACT, 4 PRE.
-  unsigned reaches(DramCommand command) const { return rules_[index_of(command)].reaches; }
-  bool has_no_rules(DramCommand command) const {
-    const Consequences& rules = rules_[index_of(command)];
-    return rules.own.empty() && !rules.far;
-  }
   /// The same for PREA and REF, which must suit every bank of the rank.
   std::int64_t earliest_of_rank(DramCommand command, std::int64_t rank) const;
 
@@ -111,12 +80,6 @@ class DramDevice {
   void issue(DramCommand command, std::int64_t bank, std::int64_t row, std::int64_t cycle);
   /// The same for RD and WR.
   void issue_column(DramCommand command, std::int64_t bank, std::int64_t cycle);
-  /// Of a column command that is_local(), only what ACT, PRE and its own kind wait for; the rest is
-  /// left for issue_column(), which may come after others' and then says the same.
-  void issue_column_now(DramCommand command, std::int64_t bank, std::int64_t cycle) {
-    const Bank& b = banks_[at(bank)];
-    for (const Consequence& r : rules_[index_of(command)].soon) apply(r, b, cycle);
-  }
   /// The same for PREA and REF.
   void issue_to_rank(DramCommand command, std::int64_t rank, std::int64_t cycle);
   /// Precharges by itself as soon as the bank allows it; returns when.
@@ -124,61 +87,66 @@ class DramDevice {
 
  private:
   static constexpr std::int64_t kLongAgo = -(std::int64_t{1} << 40);
-  /// The nodes that a command to a bank concerns, as indices into Bank::node.
+  /// The nodes that a command to a bank concerns, as indices into Bank::node. Nodes are the banks,
+  /// the groups, the ranks and the channel, in this order.
   static constexpr std::uint32_t kBank = 0, kGroup = 1, kRank = 2, kChannel = 3, kLevels = 4;
   struct Bank {
     std::int64_t open_row = kClosed;
-    std::array<std::uint32_t, kLevels> node{};  // where each node's cycles begin in ready_
+    std::array<std::uint32_t, kLevels> node{};
     std::int64_t rank = 0;
   };
   struct Consequence {
     std::uint32_t level;
-    std::uint32_t following;
+    std::uint32_t following_at;  // where cycles of the command that waits begin in ready_
     std::int64_t latency;
   };
   /// A rule with a window: the cycles of the last `window` commands, per node of its level.
   struct Window {
-    std::uint32_t level;
-    std::uint32_t following;
-    std::int64_t latency;
+    Consequence rule;
     std::size_t size;
     std::vector<std::int64_t> history;  // size entries per node, oldest at next[node]
     std::vector<std::size_t> next;
   };
   /// What one command causes.
   struct Consequences {
-    std::vector<Consequence> own;          // for the nodes of its bank
-    std::vector<Consequence> soon;         // of these, for ACT, PRE and the command itself
-    std::vector<Consequence> other_ranks;  // for the other ranks
+    std::vector<Consequence> in_bank, beyond;  // for its bank, and for the bank's other nodes
+    std::vector<Consequence> other_ranks;      // for the other ranks
     std::vector<std::size_t> windows;
     bool far = false;  // it has any of the latter two
-    unsigned reaches = 0;
   };
 
   static std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+  const std::int64_t* of(DramCommand command) const {
+    return ready_.data() + index_of(command) * nodes_;
+  }
   void apply(const Consequence& rule, const Bank& bank, std::int64_t cycle) {
-    std::int64_t& ready = ready_[bank.node[rule.level] + rule.following];
+    std::int64_t& ready = ready_[rule.following_at + bank.node[rule.level]];
     ready = std::max(ready, cycle + rule.latency);
   }
   void add_rule(DramCommand preceding, const TimingRule& rule);
   void apply_far(const Consequences& rules, const Bank& bank, std::int64_t cycle);
-  void apply_window(Window* window, const Bank& bank, std::int64_t cycle);
-  void set_row(std::int64_t bank, std::int64_t row);
+  void set_row(std::int64_t bank, std::int64_t row) {
+    Bank& b = banks_[at(bank)];
+    open_banks_[at(b.rank)] += (row != kClosed ? 1 : 0) - (b.open_row != kClosed ? 1 : 0);
+    b.open_row = row;
+  }
 
   std::array<Consequences, kDramCommands> rules_;
   std::vector<Window> windows_;
   std::int64_t banks_per_rank_;
-  std::size_t groups_per_rank_;
-  std::size_t ranks_at_ = 0, channel_at_ = 0;  // where their cycles begin in ready_
+  std::size_t ranks_at_ = 0, channel_at_ = 0, nodes_ = 0;  // among the nodes; how many
   std::vector<Bank> banks_;
-  std::vector<std::int64_t> ready_;       // by node (banks, groups, ranks, the channel) and command
+  std::vector<std::int64_t> ready_;       // by command and node
   std::vector<std::int64_t> open_banks_;  // per rank
 };
 
 inline void DramDevice::issue_column(DramCommand command, std::int64_t bank, std::int64_t cycle) {
   const Consequences& rules = rules_[index_of(command)];
   const Bank& b = banks_[at(bank)];
-  for (const Consequence& r : rules.own) apply(r, b, cycle);
+  std::int64_t* const own = ready_.data() + bank;
+  for (const Consequence& r : rules.in_bank)
+    own[r.following_at] = std::max(own[r.following_at], cycle + r.latency);
+  for (const Consequence& r : rules.beyond) apply(r, b, cycle);
   if (rules.far) apply_far(rules, b, cycle);
 }
 

@@ -80,12 +80,15 @@ class RankStates {
 
  private:
   void pass_to(std::int64_t cycle) {
+    if (!closing_.empty()) close_until(cycle);
+    pass(cycle);
+  }
+  void close_until(std::int64_t cycle) {
     while (!closing_.empty() && closing_.front() <= cycle) {
       pass(closing_.front());
       --open_;
       closing_.erase(closing_.begin());
     }
-    pass(cycle);
   }
   void pass(std::int64_t cycle) {
     const std::int64_t time = std::max<std::int64_t>(0, cycle - now_);

@@ -88,15 +88,12 @@ class Train {
     now_ = now;
     return goes_on;
   }
-  /// Tells the device of all that has gone, with a call of visit(bank) for each bank of it. Every
-  /// rule of theirs is a maximum over rising cycles: of each bank the last command counts alone.
-  template <class Visit>
-  void end(DramDevice* device, DramCommand command, Visit visit) const {
-    for (std::size_t b = 0; b < banks_.size(); ++b) {
-      if (banks_[b].last < 0) continue;
-      device->issue_column(command, static_cast<std::int64_t>(b), banks_[b].last);
-      visit(static_cast<std::int64_t>(b));
-    }
+  /// Tells the device of all that has gone. Every rule of theirs is a maximum over rising cycles:
+  /// of each bank the last command counts alone.
+  void end(DramDevice* device, DramCommand command) const {
+    for (std::size_t b = 0; b < banks_.size(); ++b)
+      if (banks_[b].last >= 0)
+        device->issue_column(command, static_cast<std::int64_t>(b), banks_[b].last);
   }
   /// Takes the oldest out unserved.
   void drop() { ++now_.head; }
