@@ -296,7 +296,8 @@ void QuantizedTensor::encode_run(const Run& run, const float* x, std::int64_t n,
   std::uint16_t codes[kChunk];
   float rounded[kChunk];
   // Whole groups, and whole bytes.
-  const std::int64_t unit = run.group <= kChunk ? std::lcm(run.group, std::int64_t{8}) : kChunk + 1;
+  const bool is_short = run.group > 0 && run.group <= kChunk;
+  const std::int64_t unit = is_short ? std::lcm(run.group, std::int64_t{8}) : kChunk + 1;
   const bool by_groups = (is_affine(layout_) || is_scaled_float(f)) && unit <= kChunk;
   const std::int64_t chunk = by_groups ? kChunk / unit * unit : kChunk;
   for (std::int64_t start = 0; start < n; start += chunk) {
