@@ -26,6 +26,9 @@ void set_mixture(const HfReading& reading);
 /// Adds those of latent keys and values.
 void set_latent(const HfReading& reading);
 
+/// The scores' scale of latent attention, whose heads are those of the decompressed form.
+constexpr const char* kLatentScale = "=1 / sqrt(nope_dim + rope_dim)";
+
 /// Adds what rope_scaling of type yarn means. False where the network cannot have its values.
 bool set_yarn(const HfReading& reading, const ConfigObject& rope);
 

@@ -83,7 +83,7 @@ void set_latent(const HfReading& r) {
     r.config.find("q_lora_rank");  // there is none
   else
     set("q_lora", "q_lora_rank", 1536);
-  r.parameters.emplace("score_scale", "=1 / sqrt(nope_dim + rope_dim)");  // or that of YaRN
+  r.parameters.emplace("score_scale", kLatentScale);  // or that of YaRN
   // Of no meaning here: all heads share one row, and a head's size is that of its parts.
   for (const char* key : {"num_key_value_heads", "head_dim", "qk_head_dim"}) r.config.find(key);
 }

@@ -73,8 +73,7 @@ bool set_yarn(const HfReading& r, const ConfigObject& rope) {
   r.network.overrides.push_back({{"layers", {"blk.*.rope_q", "blk.*.rope_k"}},
                                  {"tensors", {{"factors", std::move(source)}}}});
   std::string& scale = r.parameters["score_scale"];
-  if (scale.empty())
-    scale = family.latent ? "=1 / sqrt(nope_dim + rope_dim)" : "=1 / sqrt(head_dim)";
+  if (scale.empty()) scale = family.latent ? kLatentScale : "=1 / sqrt(head_dim)";
   scale = fmt::format("={} * {}", scale.substr(scale[0] == '=' ? 1 : 0), larger * larger);
   return true;
 }

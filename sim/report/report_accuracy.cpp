@@ -16,8 +16,6 @@
 namespace bitjoule {
 namespace {
 
-namespace json = boost::json;
-
 constexpr const char* kKl = "accuracy.kl";
 constexpr const char* kLoss = "accuracy.change.nll";
 constexpr double kTold = 2;  // standard errors, as Mean::is_told_from_zero

@@ -9,7 +9,7 @@ import numpy as np
 
 import checkpoint_values_test as checkpoint
 from checkpoint_values_test import FP32, safetensors_bytes, sqnr_db
-from decoder_values_test import EPSILON, FAMILIES, FFN, HEADS, HIDDEN, VOCABULARY, logits, weights_of
+from decoders import EPSILON, FAMILIES, FFN, HEADS, HIDDEN, VOCABULARY, logits, weights_of
 
 CONFIG = {
     "deepseek_v3": {

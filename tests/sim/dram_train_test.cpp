@@ -95,7 +95,7 @@ auto parts_of(const DramStats& s) {
 struct Course {
   DramStats stats;
   std::vector<DramCommandRecord> commands;
-  std::int64_t in_trains = 0;
+  DramShortcuts shortcuts;
 };
 
 enum class Way { kTrains, kTrainsByEvents, kOneByOne };
@@ -107,7 +107,7 @@ Course course_of(const CycleDramConfig& config, Way way, unsigned seed) {
   if (way == Way::kOneByOne) dram.take_no_shortcuts();
   RandomStreams streams(dram, 4000, seed);
   c.stats = way == Way::kTrains ? drive(&dram, &streams) : drive_by_events(&dram, &streams);
-  c.in_trains = dram.bursts_in_trains();
+  c.shortcuts = dram.shortcuts();
   return c;
 }
 
@@ -183,7 +183,8 @@ TEST_CASE("dram trains: no cycle, command or count differs from burst by burst")
       {{"mapping", "[row, bank, bank_group, column, channel]"}},
       {{"mapping", "[row, column, bank, bank_group, channel]"}}};
   unsigned seed = 1;
-  std::int64_t in_trains = 0, bursts = 0;
+  DramShortcuts shortcuts;
+  std::int64_t bursts = 0;
   for (const std::string& file : shipped_files("dram")) {
     for (const std::vector<Override>& overrides : policies) {
       const DramConfig read = read_document<DramConfig>(file_source(file), {});
@@ -196,19 +197,21 @@ TEST_CASE("dram trains: no cycle, command or count differs from burst by burst")
         CAPTURE(seed);
         const Course trains = course_of(config, Way::kTrains, seed);
         const Course one_by_one = course_of(config, Way::kOneByOne, seed);
-        CHECK(one_by_one.in_trains == 0);
+        CHECK(one_by_one.shortcuts.in_trains + one_by_one.shortcuts.by_keys == 0);
         CHECK((parts_of(trains.stats) == parts_of(one_by_one.stats)));
         CHECK(same(trains.commands, one_by_one.commands));
         const Course events = course_of(config, Way::kTrainsByEvents, seed);
         CHECK((parts_of(events.stats) == parts_of(one_by_one.stats)));
         CHECK(same(events.commands, one_by_one.commands));
-        in_trains += trains.in_trains;
+        shortcuts.add(trains.shortcuts, 1);
         bursts += trains.stats.reads + trains.stats.writes;
       }
     }
   }
-  MESSAGE(in_trains << " of " << bursts << " bursts went in trains, seeds 1 to " << seed - 1);
-  CHECK(in_trains > bursts / 5);
+  MESSAGE(shortcuts.in_trains << " of " << bursts << " bursts went in trains, " << shortcuts.by_keys
+                              << " by keys, seeds 1 to " << seed - 1);
+  CHECK(shortcuts.in_trains > bursts / 5);
+  CHECK(shortcuts.in_trains + shortcuts.by_keys > bursts / 10 * 9);
 }
 
 /// As a DMA does that keeps a window of requests in flight: few reads beside few writes, so that

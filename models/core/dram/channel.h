@@ -29,6 +29,17 @@ struct ChannelCounts {
   std::int64_t data_end = 0;  ///< of the last burst
 };
 
+/// Bursts for which not every bank was asked (for checkers).
+struct DramShortcuts {
+  std::int64_t in_trains = 0;  ///< that are over
+  std::int64_t by_keys = 0;    ///< served by a column command of the least key
+
+  void add(const DramShortcuts& other, std::int64_t times) {
+    in_trains += times * other.in_trains;
+    by_keys += times * other.by_keys;
+  }
+};
+
 /// FR-FCFS: of all commands that some queued burst needs next, the one that can start first goes
 /// next; at equal times column commands before others, then the older burst. Hits do not hold back
 /// an older burst to another row of their bank, except the burst that the row was opened for (its
@@ -119,8 +130,7 @@ class DramChannel {
   std::vector<DramCommandRecord>* trace() const { return trace_; }
   /// From now on every decision asks every bank in turn: the same commands, more slowly.
   void take_no_shortcuts() { by_keys_ = false; }
-  /// So many bursts went in trains that are over.
-  std::int64_t bursts_in_trains() const { return bursts_in_trains_; }
+  const DramShortcuts& shortcuts() const { return shortcuts_; }
   /// As if so many bursts had been accepted before.
   void skip_orders(std::int64_t bursts) { order_ = bursts; }
 
@@ -304,7 +314,7 @@ class DramChannel {
   std::int64_t train_data_ = 0;     // end of the data before the first
   int train_wait_ = 0;              // bursts before the next may begin: see may_begin_train(), ...
   int train_rest_ = 32;             // ... and after one that was too short to pay
-  std::int64_t bursts_in_trains_ = 0;
+  DramShortcuts shortcuts_;
 
   ChannelCounts counts_;
   std::int64_t waiting_since_ = 0;  // when the queues were last empty before this

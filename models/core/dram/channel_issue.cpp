@@ -194,6 +194,7 @@ bool DramChannel::step_any(Served* served) {
   decided_ = false;
   occupy_bus(choice_);
   if (is_column(choice_.command)) {
+    if (was_by_keys_) ++shortcuts_.by_keys;
     issue_column(served);
     if (--train_wait_ <= 0 && may_begin_train()) begin_train();
     return true;

@@ -59,7 +59,7 @@ void DramChannel::end_train() {
   constexpr int kShort = 4, kLeastRest = 8, kMostRest = 32;  // bursts
   in_train_ = false;
   count_train(&counts_);
-  bursts_in_trains_ += train_bursts_;
+  shortcuts_.in_trains += train_bursts_;
   const bool pays = train_bursts_ >= kShort;
   if (!pays) train_wait_ = train_rest_;
   train_rest_ = pays ? kLeastRest : std::min(2 * train_rest_, kMostRest);

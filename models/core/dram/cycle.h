@@ -41,10 +41,10 @@ class CycleDram final : public DramEngine {
     for (DramChannel& channel : channels_) channel.take_no_shortcuts();
   }
   /// Over all channels (for checkers).
-  std::int64_t bursts_in_trains() const {
-    std::int64_t sum = 0;
-    for (const DramChannel& channel : channels_) sum += channel.bursts_in_trains();
-    return sum * alike_ + bursts_in_trains_;
+  DramShortcuts shortcuts() const {
+    DramShortcuts sum = shortcuts_;
+    for (const DramChannel& channel : channels_) sum.add(channel.shortcuts(), alike_);
+    return sum;
   }
   /// Of requests that were simulated once for several channels (for checkers).
   std::int64_t bursts_in_step() const { return bursts_in_step_; }
@@ -153,7 +153,7 @@ class CycleDram final : public DramEngine {
   std::int64_t joined_ = 0;                  // that, as they were joined last
   std::int64_t join_wait_ = 0;               // requests before the next look whether they may be
   std::int64_t join_rest_ = 4;               // so many after they were parted
-  std::int64_t bursts_in_trains_ = 0;        // of those that were joined, beyond the others'
+  DramShortcuts shortcuts_;                  // of those that were joined, beyond the others'
   std::int64_t completed_ = -1;              // cycle of the last completion that was reported, ...
   std::size_t completed_channel_ = 0;        // ... and its channel
   bool is_alone_ = false;                    // the only channel: asked each time, else

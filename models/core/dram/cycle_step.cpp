@@ -74,7 +74,8 @@ bool CycleDram::join_pairs(std::int64_t port) {
     DramChannel &first = channels_[c], &last = channels_[c + 1];
     add_counts(first, now, alike_, &totals_);
     add_counts(last, now, -alike_, &totals_);
-    bursts_in_trains_ += alike_ * (first.bursts_in_trains() - last.bursts_in_trains());
+    shortcuts_.add(first.shortcuts(), alike_);
+    shortcuts_.add(last.shortcuts(), -alike_);
     last.record(first.trace());
     lasts.push_back(std::move(last));
   }

@@ -62,6 +62,19 @@ void add_halves(const MappingSpace& space, const Box& box, int depth, std::vecto
   for (const Box& half : halves(space, box)) add_halves(space, half, depth - 1, boxes);
 }
 
+/// A random problem with what its bounds are made of.
+struct SmallSearch {
+  explicit SmallSearch(test::MappingRandom& random)
+      : p(small_problem(random)),
+        space(mapping_space(p, {})),
+        energy(p),
+        rates(energy_rates(p, energy)) {}
+  const MappingProblem p;
+  const MappingSpace space;
+  EnergyModel energy;
+  const EnergyRates rates;
+};
+
 }  // namespace
 
 TEST_CASE(
@@ -70,18 +83,15 @@ TEST_CASE(
   int all_fit = 0, others = 0;
   for (int i = 0; i < kProblems; ++i) {
     CAPTURE(i);
-    const MappingProblem p = small_problem(random);
-    const MappingSpace space = mapping_space(p, {});
-    EnergyModel energy(p);
-    const EnergyRates rates = energy_rates(p, energy);
-    const Bounds bounds(p, space, rates);
+    const SmallSearch one(random);
+    const Bounds bounds(one.p, one.space, one.rates);
     ++(bounds.all_fit() ? all_fit : others);
     if (!bounds.all_fit()) continue;
-    const Estimator estimator(p);
-    const std::vector<Box> points = points_of(space);
+    const Estimator estimator(one.p);
+    const std::vector<Box> points = points_of(one.space);
     for (std::size_t at = 0; at < points.size(); ++at) {
-      const Tiling tiling = tiling_of(space, points[at]);
-      REQUIRE(fits(p, tiling, tile_footprint(p, tiling)));
+      const Tiling tiling = tiling_of(one.space, points[at]);
+      REQUIRE(fits(one.p, tiling, tile_footprint(one.p, tiling)));
       CostBound bound;
       if (!bounds.feasible(points[at], bound) || at % 17 != 0) continue;
       const MappingEstimate e = estimator.estimate(tiling);
@@ -99,20 +109,17 @@ TEST_CASE("bounds: what was asked before changes none") {
   int all_fit = 0;
   for (int i = 0; i < kProblems; ++i) {
     CAPTURE(i);
-    const MappingProblem p = small_problem(random);
-    const MappingSpace space = mapping_space(p, {});
-    EnergyModel energy(p);
-    const EnergyRates rates = energy_rates(p, energy);
+    const SmallSearch one(random);
     std::vector<Box> boxes;
-    for (std::size_t s = 0; s < space.schemes.size(); ++s)
-      add_halves(space, whole_box(space, s), 4, boxes);
-    const Bounds bounds(p, space, rates);
+    for (std::size_t s = 0; s < one.space.schemes.size(); ++s)
+      add_halves(one.space, whole_box(one.space, s), 4, boxes);
+    const Bounds bounds(one.p, one.space, one.rates);
     if (bounds.all_fit()) ++all_fit;
     for (std::size_t at = 0; at < boxes.size(); ++at) {
       CostBound known, anew;
       const bool fits = bounds.feasible(boxes[at], known);
       if (at % 11 != 0) continue;
-      REQUIRE(Bounds(p, space, rates).feasible(boxes[at], anew) == fits);
+      REQUIRE(Bounds(one.p, one.space, one.rates).feasible(boxes[at], anew) == fits);
       if (!fits) continue;
       CHECK(known.bursts == anew.bursts);
       CHECK(known.cycles == anew.cycles);
