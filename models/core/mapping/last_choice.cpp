@@ -198,9 +198,10 @@ class LastChoice {
       const MappingAlternative& one = end->tiling.second;
       const std::int64_t steps = part(one, kMostOfBest).first;
       const Candidate* best = end != candidates_.begin() ? &candidates_.front() : nullptr;
-      if (bursts_of(one) <= kMostOfBest)
+      const bool is_known = one.estimate.walked;  // from end to end, in place of a part
+      if (!is_known && bursts_of(one) <= kMostOfBest)
         walk(*end, best);
-      else if (end->broken_off || steps != part(one, kMostOfPart).first)
+      else if (!is_known && (end->broken_off || steps != part(one, kMostOfPart).first))
         rank(*end, steps, best);
       std::rotate(std::upper_bound(candidates_.begin(), end, *end, is_better), end, std::next(end));
     }
