@@ -42,13 +42,14 @@ std::int64_t bursts_of(const MappingAlternative& one) {
 class LastChoice {
  public:
   LastChoice(const MappingProblem& p, const Objective& objective,
-             const std::shared_ptr<EnergyModel>& energy, bool best_alone)
+             const std::shared_ptr<EnergyModel>& energy, bool best_alone, KnownWalks& walks)
       : p_(p),
         objective_(objective),
         energy_(energy),
         estimator_(p, energy),
         counter_(p),
-        best_alone_(best_alone) {}
+        best_alone_(best_alone),
+        walks_(walks) {}
 
   std::vector<CostedTiling> run(const SearchResult& found) {
     if (p_.memory.sampled) {
@@ -240,21 +241,28 @@ class LastChoice {
 
   /// As far as it may still beat `best`, if there is one.
   void walk(Candidate& c, const Candidate* best) const {
-    retime(c, best, [](const Estimator& estimator, double most, MappingAlternative& one) {
+    retime(c, 0, best, [](const Estimator& estimator, double most, MappingAlternative& one) {
       return estimator.walk(one.tiling, one.estimate, most);
     });
   }
 
   void rank(Candidate& c, std::int64_t steps, const Candidate* best) const {
-    retime(c, best, [steps](const Estimator& estimator, double most, MappingAlternative& one) {
-      return estimator.rank(one.tiling, steps, one.estimate, most);
-    });
+    retime(c, steps, best,
+           [steps](const Estimator& estimator, double most, MappingAlternative& one) {
+             return estimator.rank(one.tiling, steps, one.estimate, most);
+           });
   }
 
   template <class F>
-  void retime(Candidate& c, const Candidate* best, F by) const {
-    const double most = most_cycles(c, best);
+  void retime(Candidate& c, std::int64_t steps, const Candidate* best, F by) const {
     auto& [cost, one] = c.tiling;
+    if (const MappingEstimate* known = walks_.find(one.tiling, steps)) {
+      one.estimate = *known;
+      c.broken_off = false;
+      cost = cost_of(objective_, one.estimate);
+      return;
+    }
+    const double most = most_cycles(c, best);
     one.estimate.cycles = std::llround(c.peak);
     if (p_.machine.buffers.flexible()) {
       const MappingProblem set = divided(p_, one.tiling);
@@ -263,6 +271,7 @@ class LastChoice {
       c.broken_off = !by(estimator_, most, one);
     }
     cost = cost_of(objective_, one.estimate);
+    if (!c.broken_off) walks_.add(one.tiling, steps, one.estimate);
   }
 
   static bool is_better(const Candidate& a, const Candidate& b) {
@@ -279,15 +288,24 @@ class LastChoice {
   const Estimator estimator_;  // of all of them, where buffers are not divided anew for each
   TileCounter counter_;
   const bool best_alone_;
+  KnownWalks& walks_;
   std::vector<Candidate> candidates_;
 };
 
 }  // namespace
 
+const MappingEstimate* KnownWalks::find(const Tiling& tiling, std::int64_t steps) const {
+  const auto found = std::find_if(walks_.begin(), walks_.end(), [&](const Walk& walk) {
+    return walk.steps == steps && is_same(walk.tiling, tiling);
+  });
+  return found == walks_.end() ? nullptr : &found->estimate;
+}
+
 std::vector<CostedTiling> last_choice(const MappingProblem& problem, const Objective& objective,
                                       const std::shared_ptr<EnergyModel>& energy,
-                                      const SearchResult& found, bool best_alone) {
-  return LastChoice(problem, objective, energy, best_alone).run(found);
+                                      const SearchResult& found, bool best_alone,
+                                      KnownWalks& walks) {
+  return LastChoice(problem, objective, energy, best_alone, walks).run(found);
 }
 
 }  // namespace bitjoule

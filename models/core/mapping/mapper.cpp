@@ -23,6 +23,10 @@ ObjectiveWeights weights_of(const MappingPins& pins) {
   return pins.weights.value_or(weights_of(pins.objective.value_or(MappingObjective::kEdp)));
 }
 
+bool are_equal(const ObjectiveWeights& a, const ObjectiveWeights& b) {
+  return std::tie(a.energy, a.cycles, a.traffic) == std::tie(b.energy, b.cycles, b.traffic);
+}
+
 /// Where nothing has a price, DRAM traffic stands for energy.
 Objective objective_of(ObjectiveWeights weights, const EnergyRates& rates) {
   if (rates.fixed == 0) {
@@ -33,11 +37,7 @@ Objective objective_of(ObjectiveWeights weights, const EnergyRates& rates) {
 }
 
 bool is_same(const Mapping& a, const Mapping& b) {
-  const auto members = [](const Mapping& m) {
-    const Tiling& t = m.tiling;
-    return std::tie(m.setting.dataflow, t.fold_order, t.groups_at_once, t.single);
-  };
-  return ask_the_same(a.tiling, b.tiling) && members(a) == members(b);
+  return a.setting.dataflow == b.setting.dataflow && is_same(a.tiling, b.tiling);
 }
 
 /// The settings of a machine that the pins leave.
@@ -63,71 +63,90 @@ struct Searched {
   const MappingCost& cost() const { return ranked.front().first; }
 };
 
-/// The standard objectives and, if it is none of them, the one with these weights: its number is
-/// `own`.
+/// The standard objectives and those of them that are `wanted`, each of which has a number; others
+/// that are wanted come behind.
 struct Goals {
   std::vector<Objective> objectives;
-  std::size_t own = 0;
+  std::vector<std::size_t> owns;
 };
-Goals goals_of(const ObjectiveWeights& weights, const EnergyRates& rates) {
+Goals goals_of(const std::vector<MappingPins>& wanted, const EnergyRates& rates) {
   Goals goals;
+  std::vector<ObjectiveWeights> known;
   const auto add = [&](const ObjectiveWeights& some) {
     goals.objectives.push_back(objective_of(some, rates));
-    return goals.objectives.size() - 1;
+    known.push_back(some);
   };
-  std::optional<std::size_t> own;
   for (const MappingObjective standard : {MappingObjective::kEdp, MappingObjective::kCycles,
-                                          MappingObjective::kEnergy, MappingObjective::kTraffic}) {
-    const ObjectiveWeights some = weights_of(standard);
-    const std::size_t number = add(some);
-    if (std::tie(some.energy, some.cycles, some.traffic) ==
-        std::tie(weights.energy, weights.cycles, weights.traffic))
-      own = number;
+                                          MappingObjective::kEnergy, MappingObjective::kTraffic})
+    add(weights_of(standard));
+  for (const MappingPins& pins : wanted) {
+    const ObjectiveWeights own = weights_of(pins);
+    const auto at = std::find_if(known.begin(), known.end(), [&](const ObjectiveWeights& some) {
+      return are_equal(some, own);
+    });
+    goals.owns.push_back(static_cast<std::size_t>(at - known.begin()));
+    if (at == known.end()) add(own);
   }
-  goals.own = own ? *own : add(weights);
   return goals;
 }
 
-Searched search_setting(MappingProblem p, const MachineSetting& setting, const MappingPins& pins) {
+/// By each of some pins, which differ in nothing but the objective.
+std::vector<Searched> search_setting(MappingProblem p, const MachineSetting& setting,
+                                     const std::vector<MappingPins>& wanted) {
   p.machine = configured(std::move(p.machine), setting);
-  const MappingSpace space = mapping_space(p, pins);
+  const MappingSpace space = mapping_space(p, wanted.front());
   const MappingProblem undivided = roomiest(p);
   const auto energy = std::make_shared<EnergyModel>(undivided);
   const EnergyRates rates = energy_rates(undivided, *energy);
-  const Goals goals = goals_of(weights_of(pins), rates);
-  const SearchResult found = search(p, space, goals.objectives, goals.own, energy, rates);
-  if (found.closest.empty()) refuse_layer(p, space);
-  Searched s;
-  s.ranked = last_choice(p, goals.objectives[goals.own], energy, found, finalists(pins) == 1);
-  Mapping& m = s.mapping;
-  m.setting = setting;
-  m.boxes = found.boxes;
-  m.estimated = found.estimated;
-  m.misfits = found.misfits;
-  m.gap = found.gap();
-  m.tiling = s.ranked.front().second.tiling;
-  m.estimate = s.ranked.front().second.estimate;
-  m.notes = space.notes;
-  s.prices = {setting, energy->asked()};
-  return s;
+  const Goals goals = goals_of(wanted, rates);
+  const std::vector<SearchResult> results =
+      search(p, space, goals.objectives, goals.owns, energy, rates);
+  std::vector<Searched> all;
+  KnownWalks walks;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const SearchResult& found = results[i];
+    if (found.closest.empty()) refuse_layer(p, space);
+    Searched& s = all.emplace_back();
+    s.ranked = last_choice(p, goals.objectives[goals.owns[i]], energy, found,
+                           finalists(wanted[i]) == 1, walks);
+    Mapping& m = s.mapping;
+    m.setting = setting;
+    m.boxes = found.boxes;
+    m.estimated = found.estimated;
+    m.misfits = found.misfits;
+    m.gap = found.gap();
+    m.tiling = s.ranked.front().second.tiling;
+    m.estimate = s.ranked.front().second.estimate;
+    m.notes = space.notes;
+  }
+  for (Searched& s : all) s.prices = {setting, energy->asked()};
+  return all;
 }
 
-/// Of each setting the best, the cheapest first. Throws where there is none.
-std::vector<Searched> search_settings(const MappingProblem& problem, const MappingPins& pins) {
-  std::vector<Searched> all;
+/// By each of some pins, which differ in nothing but the objective: of each setting the best, the
+/// cheapest first. Throws where there is none.
+std::vector<std::vector<Searched>> search_settings(const MappingProblem& problem,
+                                                   const std::vector<MappingPins>& wanted) {
+  std::vector<std::vector<Searched>> all(wanted.size());
   std::exception_ptr reason;
-  for (const MachineSetting& setting : pinned_settings(problem.machine, pins)) {
+  for (const MachineSetting& setting : pinned_settings(problem.machine, wanted.front())) {
     try {
-      all.push_back(search_setting(problem, setting, pins));
+      std::vector<Searched> found = search_setting(problem, setting, wanted);
+      for (std::size_t i = 0; i < found.size(); ++i) all[i].push_back(std::move(found[i]));
     } catch (const Error& e) {  // it may fit with another setting
       if (e.kind() != ErrorKind::kInput) throw;
       if (!reason) reason = std::current_exception();
     }
   }
-  if (all.empty()) std::rethrow_exception(reason);
-  std::stable_sort(all.begin(), all.end(),
-                   [](const Searched& a, const Searched& b) { return a.cost() < b.cost(); });
+  if (all.front().empty()) std::rethrow_exception(reason);
+  for (std::vector<Searched>& of_one : all)
+    std::stable_sort(of_one.begin(), of_one.end(),
+                     [](const Searched& a, const Searched& b) { return a.cost() < b.cost(); });
   return all;
+}
+
+std::vector<Searched> search_settings(const MappingProblem& problem, const MappingPins& pins) {
+  return std::move(search_settings(problem, std::vector<MappingPins>{pins}).front());
 }
 
 }  // namespace
@@ -159,7 +178,19 @@ std::int64_t finalists(const MappingPins& pins) {
 std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingPins& pins,
                                    std::vector<PricesAsked>& asked) {
   const auto most = static_cast<std::size_t>(finalists(pins));
-  const std::vector<Searched> found = search_settings(problem, pins);
+  std::vector<MappingPins> wanted = {pins};
+  if (most > 1)
+    for (const MappingObjective objective :
+         {MappingObjective::kEdp, MappingObjective::kCycles, MappingObjective::kEnergy,
+          MappingObjective::kTraffic}) {
+      if (are_equal(weights_of(pins), weights_of(objective))) continue;
+      MappingPins others = pins;
+      others.weights.reset();
+      others.objective = objective;
+      wanted.push_back(others);
+    }
+  const std::vector<std::vector<Searched>> by_objective = search_settings(problem, wanted);
+  const std::vector<Searched>& found = by_objective.front();
   for (const Searched& s : found) asked.push_back(s.prices);
   std::vector<Mapping> all;
   const auto add = [&](const Mapping& other) {
@@ -169,21 +200,7 @@ std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingP
   };
   for (const Searched& s : found) add(s.mapping);
   const Searched& best = found.front();
-  if (most > 1)
-    for (const MappingObjective objective :
-         {MappingObjective::kEdp, MappingObjective::kCycles, MappingObjective::kEnergy,
-          MappingObjective::kTraffic}) {
-      const ObjectiveWeights own = weights_of(pins), other = weights_of(objective);
-      if (std::tie(own.energy, own.cycles, own.traffic) ==
-          std::tie(other.energy, other.cycles, other.traffic))
-        continue;
-      MappingPins others = pins;
-      others.weights.reset();
-      others.objective = objective;
-      const std::vector<Searched> by_other = search_settings(problem, others);
-      for (const Searched& s : by_other) asked.push_back(s.prices);
-      add(by_other.front().mapping);
-    }
+  for (std::size_t i = 1; i < by_objective.size(); ++i) add(by_objective[i].front().mapping);
   for (std::size_t i = 1; i < best.ranked.size(); ++i) {
     Mapping m = best.mapping;
     m.tiling = best.ranked[i].second.tiling;

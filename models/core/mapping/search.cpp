@@ -52,7 +52,6 @@ class BestFirst {
       : p_(problem),
         space_(space),
         trials_(problem, space, goals, energy, rates),
-        own_(trials_.goals()[own]),
         own_number_(own),
         points_(problem, space),
         neighbours_(space, points_, trials_),
@@ -64,18 +63,29 @@ class BestFirst {
              problem.layer.extents.macs() <= kSmallMacs;
   }
 
+  /// Of a memory with a model of its own: whatever the search is for, the same finalists.
+  std::vector<SearchResult> run_before_memory(const std::vector<std::size_t>& owns) {
+    set_effort();
+    explore();
+    trials_.set_goal(0);
+    prove();
+    const MappingCost bound = bound_;
+    find_finalists();
+    std::vector<SearchResult> results;
+    for (const std::size_t own : owns) {
+      own_number_ = own;
+      trials_.set_goal(own);
+      if (own == 0)
+        bound_ = bound;
+      else
+        prove();
+      results.push_back(result());
+    }
+    return results;
+  }
+
   SearchResult run() {
     set_effort();
-    if (p_.memory.sampled) {
-      // Whatever the search is for, the same finalists.
-      explore();
-      trials_.set_goal(0);
-      prove();
-      find_finalists();
-      trials_.set_goal(own_number_);
-      if (own_number_ != 0) prove();
-      return result();
-    }
     dive_all(trials_.goal().objective());
     climb();
     push_all();
@@ -133,11 +143,12 @@ class BestFirst {
 
   SearchResult result() const {
     SearchResult r;
-    for (const auto& [cost, one] : own_.closest()) r.closest.emplace_back(cost, *one);
-    if (own_.any()) r.best = r.closest.front().second;
+    const SearchGoal& own = trials_.goal();
+    for (const auto& [cost, one] : own.closest()) r.closest.emplace_back(cost, *one);
+    if (own.any()) r.best = r.closest.front().second;
     r.finalists = finalists_;
     r.bests = bests_;
-    r.cost = own_.cost();
+    r.cost = own.cost();
     r.bound = bound_;
     r.boxes = dived_ + all_opened_ + opened_;
     r.estimated = trials_.estimated;
@@ -414,9 +425,8 @@ class BestFirst {
   const MappingProblem& p_;
   const MappingSpace& space_;
   SearchTrials trials_;
-  const SearchGoal& own_;  // the goal searched for
-  std::size_t own_number_;
-  MappingCost bound_;  // of everything that was not opened
+  std::size_t own_number_;  // of the goal searched for
+  MappingCost bound_;       // of everything that was not opened
   SearchPoints points_;
   SearchNeighbours neighbours_;
   SearchBoxes boxes_;
@@ -435,10 +445,17 @@ class BestFirst {
 
 }  // namespace
 
-SearchResult search(const MappingProblem& problem, const MappingSpace& space,
-                    const std::vector<Objective>& goals, std::size_t own,
-                    const std::shared_ptr<EnergyModel>& energy, const EnergyRates& rates) {
-  return BestFirst(problem, space, goals, own, energy, rates).run();
+std::vector<SearchResult> search(const MappingProblem& problem, const MappingSpace& space,
+                                 const std::vector<Objective>& goals,
+                                 const std::vector<std::size_t>& owns,
+                                 const std::shared_ptr<EnergyModel>& energy,
+                                 const EnergyRates& rates) {
+  if (problem.memory.sampled)
+    return BestFirst(problem, space, goals, owns.front(), energy, rates).run_before_memory(owns);
+  std::vector<SearchResult> results;
+  for (const std::size_t own : owns)
+    results.push_back(BestFirst(problem, space, goals, own, energy, rates).run());
+  return results;
 }
 
 }  // namespace bitjoule

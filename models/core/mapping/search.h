@@ -35,11 +35,14 @@ struct SearchResult {
   }
 };
 
-/// The best tiling of a space by the goal with the number `own`; of equal ones always the same. Of
-/// the others good ones are found on the way. `rates`: of that energy.
-SearchResult search(const MappingProblem& problem, const MappingSpace& space,
-                    const std::vector<Objective>& goals, std::size_t own,
-                    const std::shared_ptr<EnergyModel>& energy, const EnergyRates& rates);
+/// The best tiling of a space by each goal whose number is among `owns`; of equal ones always the
+/// same. Of the others good ones are found on the way. What the first yields does not depend on
+/// those behind it. `rates`: of that energy.
+std::vector<SearchResult> search(const MappingProblem& problem, const MappingSpace& space,
+                                 const std::vector<Objective>& goals,
+                                 const std::vector<std::size_t>& owns,
+                                 const std::shared_ptr<EnergyModel>& energy,
+                                 const EnergyRates& rates);
 
 /// What an estimate costs by an objective.
 MappingCost cost_of(const Objective& objective, const MappingEstimate& estimate);

@@ -40,6 +40,13 @@ bool ask_the_same(const Tiling& a, const Tiling& b) {
   return asks(a) == asks(b);
 }
 
+bool is_same(const Tiling& a, const Tiling& b) {
+  const auto members = [](const Tiling& t) {
+    return std::tie(t.fold_order, t.groups_at_once, t.single);
+  };
+  return ask_the_same(a, b) && members(a) == members(b);
+}
+
 void SearchGoal::note(const Box& box, const MappingAlternative& one, bool even) {
   const MappingCost cost = cost_of(objective_, one.estimate);
   std::optional<MappingCost>& of_scheme = best_costs_[box.scheme];

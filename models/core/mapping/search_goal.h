@@ -50,5 +50,7 @@ class SearchGoal {
 
 /// Whether two tilings ask the memory for the same: equal tiles and loops.
 bool ask_the_same(const Tiling& a, const Tiling& b);
+/// ... and also run the same folds and hold their tiles alike.
+bool is_same(const Tiling& a, const Tiling& b);
 
 }  // namespace bitjoule

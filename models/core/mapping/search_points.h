@@ -31,7 +31,7 @@ class SearchPoints {
  private:
   std::uint16_t entry(std::size_t axis, std::int64_t size) const;
   std::int64_t below(std::int64_t end) {
-    return static_cast<std::int64_t>(engine_() % static_cast<std::uint32_t>(end));
+    return static_cast<std::uint32_t>(engine_()) % static_cast<std::uint32_t>(end);
   }
 
   const MappingSpace& space_;
