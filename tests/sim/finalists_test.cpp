@@ -1,6 +1,7 @@
 // Tilings that the memory's peak cannot tell apart take up to a tenth more or less time: the
 // memory's own model chooses among them, under whatever objective time counts for.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <memory>
@@ -93,6 +94,27 @@ TEST_CASE("finalists: equal tiles are among them though the memory's peak prefer
   CHECK(std::any_of(all.begin(), all.end(), [](const Mapping& m) {
     return m.tiling.m() == 128 && m.tiling.n == 128 && m.tiling.k == 256;
   }));
+}
+
+TEST_CASE("finalists: the first is what a search for one objective alone finds") {
+  // The other objectives are searched for behind it, with what it has found.
+  for (const char* objective : {"cycles", "{energy: 1, cycles: 0.5}"}) {
+    CAPTURE(objective);
+    const RunConfig run =
+        run_of("{gemm: {m: 196, n: 256, k: 512}}",
+               {{"mapping", fmt::format("{{objective: {}, finalists: 6}}", objective)}});
+    const LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
+    const MappingProblem problem = problem_of(run, runner);
+    const Mapping alone = map_layer(problem, run.mapping);
+    const std::vector<Mapping> all = map_finalists(problem, run.mapping);
+    REQUIRE(all.size() > 1);
+    CHECK(all.front().boxes == alone.boxes);
+    CHECK(all.front().estimated == alone.estimated);
+    CHECK(all.front().estimate.cycles == alone.estimate.cycles);
+    CHECK(all.front().tiling.m() == alone.tiling.m());
+    CHECK(all.front().tiling.n == alone.tiling.n);
+    CHECK(all.front().tiling.k == alone.tiling.k);
+  }
 }
 
 }  // namespace bitjoule::finalists_test
