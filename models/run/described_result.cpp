@@ -142,11 +142,6 @@ void describe_kind(const LayerResult& r, ResultVisitor& v) {
            });
 }
 
-bool is_same(const Action& a, const Action& b) {
-  return a.component == b.component && a.activity == b.activity && a.primitive == b.primitive &&
-         a.type == b.type && a.width == b.width && a.capacity == b.capacity;
-}
-
 /// Where an action stands in the list; its end where it does not.
 std::size_t row_of(const Action& action, const Counts& rows) {
   const auto found =
@@ -260,17 +255,17 @@ void describe_estimate(const RunConfig& run, const Counts& counts, ResultVisitor
 
 }  // namespace
 
-void describe_layers(const RunConfig& run, const std::vector<LayerResult>& layers,
-                     ResultVisitor& v) {
+void describe_layers(const RunConfig& run, const Result& result, ResultVisitor& v) {
+  const std::vector<LayerResult>& layers = result.layers();
   const bool estimated = run.options.fidelity == Fidelity::kEstimate;
   Costs totals;
   for (const LayerResult& r : layers) totals += costs_of(r, r.repeat);
   const Counts counts = total_counts(layers);
   if (estimated) describe_estimate(run, counts, v);
   const DramStats dram = estimated ? DramStats() : dram_of_layers(layers);
-  describe_costs(totals, estimated ? nullptr : &dram, &run.dram.name, 0, v);
+  describe_costs(totals, estimated ? nullptr : &dram, &run.dram->name, 0, v);
   describe_counts(counts, v);
-  const EnergyReport energy = price(counts, prices_of(run));
+  const EnergyReport energy = price(counts, result.prices ? *result.prices : prices_of(run));
   v.object({"energy", "", "counts x prices (energy.md)"}, [&] { describe_energy(energy, v); });
   describe_power(totals, energy.total.value, power_of(layers), !estimated, v);
   const double seconds = totals.time_s > 0 ? totals.time_s : 1;

@@ -15,8 +15,7 @@ namespace bitjoule {
 /// A run of one or more layers: totals, which are sums over layers times their repeats, and
 /// `layers`. What layers share stands in the run: their actions, and in `timelines` their traffic
 /// over time.
-void describe_layers(const RunConfig& run, const std::vector<LayerResult>& layers,
-                     ResultVisitor& v);
+void describe_layers(const RunConfig& run, const Result& result, ResultVisitor& v);
 /// One layer: an element of `layers`, with its place in `timelines`, which an estimate has not.
 /// `actions` are at least its own.
 void describe_layer(const LayerResult& layer, std::optional<std::int64_t> timeline,

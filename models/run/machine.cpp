@@ -7,6 +7,7 @@
 #include "run/layer_runner.h"
 #include "run/network_runner.h"
 #include "run/run_check.h"
+#include "run/run_parts.h"
 #include "run/simulation.h"
 
 namespace bitjoule {
@@ -26,6 +27,15 @@ void Machine::configure(RunConfig config) {
   config_ = std::move(config);
 }
 
+std::shared_ptr<const Prices> Machine::prices() {
+  if (prices_ == nullptr || !priced_by_.is_same(config_.energy) ||
+      prices_->counted != config_.options.dram_prices || !(prices_->parts == parts_of(config_))) {
+    prices_ = std::make_shared<const Prices>(prices_of(config_));
+    priced_by_ = config_.energy;
+  }
+  return prices_;
+}
+
 Result Machine::run(Trace* trace) {
   return config_.phases.empty() ? run(config_.layer, trace) : run(config_.phases);
 }
@@ -35,9 +45,13 @@ Result Machine::run(const Layer& layer, Trace* trace) {
   check_ranges(config_);
   if (trace != nullptr && config_.options.fidelity == Fidelity::kEstimate)
     throw input_error("a waveform or timeline: fidelity: estimate has no events; use fast or pe");
-  LayerRunner runner(simulation_, prices_of(config_), config_.options);
+  const std::shared_ptr<const Prices> prices = this->prices();
+  LayerRunner runner(simulation_, *prices, config_.options);
   runner.report_to(progress_);
-  return {runner.run_all(layer, config_.precision, config_.mapping, trace), std::nullopt};
+  Result result;
+  result.layer_passes = runner.run_all(layer, config_.precision, config_.mapping, trace);
+  result.prices = prices;
+  return result;
 }
 
 Result Machine::run(const Network& network) { return run({{network.phase, 0, 1, network}}); }

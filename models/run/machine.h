@@ -56,9 +56,15 @@ class Machine {
   Result run(const std::vector<NetworkPhase>& phases, Timeline* timeline = nullptr);
 
  private:
+  /// What the configuration is priced by: worked out anew where it has changed, so that runs of one
+  /// machine share prices that were asked for.
+  std::shared_ptr<const Prices> prices();
+
   RunConfig config_;
   std::shared_ptr<Simulation> simulation_;
   ProgressSink progress_;
+  std::shared_ptr<const Prices> prices_;
+  Shared<EnergyTable> priced_by_;
 };
 
 }  // namespace bitjoule

@@ -63,9 +63,9 @@ class FieldCollector : public ResultVisitor {
 /// Two actions, one with a price, and one of the DRAM.
 void add_counts(ExampleResult& example, LayerResult& layer) {
   example.run.energy = no_prices();
-  example.run.energy.node = "45 nm";
-  example.run.energy.sram.node = "22 nm";                // so that there is a note
-  AreaPrices& area = example.run.energy.area.emplace();  // of every part
+  example.run.energy.edit().node = "45 nm";
+  example.run.energy.edit().sram.node = "22 nm";                // so that there is a note
+  AreaPrices& area = example.run.energy.edit().area.emplace();  // of every part
   area.sram = SramDensity{SquareMicrometres(1), {}};
   for (const MachinePart& part : parts_of(example.run)) {
     if (part.kind == PartKind::kMac)
@@ -73,8 +73,8 @@ void add_counts(ExampleResult& example, LayerResult& layer) {
     else if (part.kind != PartKind::kSram)
       area.components.push_back({part.component, AreaUnit::kMachine, SquareMicrometres(1), {}});
   }
-  example.run.energy.arithmetic = {{Primitive::kAdd, "int8", Picojoules(1), {}}};
-  example.run.energy.leakage = {{"int8", Milliwatts(1), {}}};
+  example.run.energy.edit().arithmetic = {{Primitive::kAdd, "int8", Picojoules(1), {}}};
+  example.run.energy.edit().leakage = {{"int8", Milliwatts(1), {}}};
   layer.counts = {{"array", "add", Primitive::kAdd, "int8", Bits(0), Bytes(0), 1},
                   {"array", "multiply", Primitive::kMultiply, "int8", Bits(0), Bytes(0), 1},
                   {"array", "leakage_int8", Primitive::kLeakage, "int8", Bits(0), Bytes(0), 1},
@@ -165,16 +165,16 @@ std::vector<ExampleResult> example_results() {
   least.result.layer_passes.emplace_back();
   full.result.layer_passes = {full_layer()};
   add_counts(full, full.result.layer_passes.front());
-  full.run.dram.energy.emplace();
+  full.run.dram.edit().energy.emplace();
   ExampleResult rows = least;  // of which no command is there always, and no part of the energy
-  rows.run.dram.energy.emplace();
+  rows.run.dram.edit().energy.emplace();
   DramStats& dram = rows.result.layer_passes.front().outcome.dram.edit();
   dram.row_hits = dram.ranks = 1;
   ExampleResult estimated = least;
   estimated.run.options.fidelity = Fidelity::kEstimate;
   ExampleResult priced = estimated;  // with all that tables and DRAM files may tell
   add_counts(priced, priced.result.layer_passes.front());
-  priced.run.dram.energy.emplace();
+  priced.run.dram.edit().energy.emplace();
   ExampleResult evaluated = network_example({pass_of("", 1, 0)});
   evaluated.result.accuracy.emplace();
   ExampleResult bare = network_example({});
@@ -210,7 +210,7 @@ std::vector<FieldRow> collect_fields(void (*describe)(const ExampleResult&, Resu
 const std::vector<FieldRow>& reported_fields() {
   static const std::vector<FieldRow> kRows =
       collect_fields([](const ExampleResult& example, ResultVisitor& v) {
-        describe_layers(example.run, example.result.layers(), v);
+        describe_layers(example.run, example.result, v);
         if (example.result.network) describe_network(*example.result.network, v);
         if (example.result.accuracy) describe_accuracy(*example.result.accuracy, v);
       });

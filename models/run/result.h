@@ -1,9 +1,11 @@
 // What a run yields.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include "core/energy/price.h"
 #include "run/accuracy.h"
 #include "run/layer_result.h"
 #include "run/network_result.h"
@@ -15,6 +17,8 @@ struct Result {
   std::vector<LayerResult> layer_passes;
   std::optional<NetworkResult> network;   ///< of a run with a network
   std::optional<Accuracy> accuracy = {};  ///< where its values were evaluated
+  /// What it is priced by; null: prices_of() its configuration.
+  std::shared_ptr<const Prices> prices = {};
 
   /// Every row, `repeat` times each.
   const std::vector<LayerResult>& layers() const& {

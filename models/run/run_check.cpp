@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "core/dram/actions.h"
@@ -26,20 +27,25 @@
 namespace bitjoule {
 namespace {
 
-/// What a run's DRAM offers. To resolve a standard is most of a small run's check, and points of a
-/// sweep mostly have the last one's.
-const MemoryPort& port_of(const RunConfig& run) {
-  struct Last {
-    std::string key;
-    MemoryPort port;
-  };
-  thread_local Last last;
-  std::string key = fmt::format("{} {}", run.accelerator.clock.value, key_text(run.dram));
-  if (key != last.key) {
-    last.port = memory_port(run.dram, run.accelerator.clock);
-    last.key = std::move(key);
-  }
-  return last.port;
+/// What a run's DRAM offers at a clock, and the DRAM as a text.
+struct KnownDram {
+  Shared<DramConfig> dram;
+  Hertz clock;
+  MemoryPort port;
+  std::string key;
+};
+
+/// To resolve a standard is most of a small run's check, and points of a sweep mostly have the last
+/// one's.
+const KnownDram& dram_of(const RunConfig& run) {
+  thread_local std::optional<KnownDram> last;
+  const Hertz clock = run.accelerator.clock;
+  if (last && last->clock == clock && last->dram.is_same(run.dram)) return *last;
+  std::string key = key_text(*run.dram);
+  if (!last || last->clock != clock || last->key != key)
+    last = KnownDram{run.dram, clock, memory_port(run.dram, clock), std::move(key)};
+  last->dram = run.dram;
+  return *last;
 }
 
 /// What is asked of a layer with MACs, and of a vector operator.
@@ -82,7 +88,7 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
 }
 
 void check_layers(const RunConfig& run, const Checks& checks) {
-  const MemoryPort& memory = port_of(run);
+  const MemoryPort& memory = dram_of(run).port;
   if (run.phases.empty()) {
     checks.mac(make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping,
                             run.layer.stage),
@@ -131,7 +137,7 @@ MachineCounts certain_counts(const Program& program) {
 void check_prices(const RunConfig& run, const Prices& prices, const MappingProblem& p,
                   const MachineCounts& counts) {
   Counts actions = priced_actions(p, counts);
-  if (std::holds_alternative<CycleDramConfig>(run.dram.model)) {
+  if (std::holds_alternative<CycleDramConfig>(run.dram->model)) {
     DramStats stats;  // a command of each kind that moves data
     stats.ranks = 1;
     for (const DramCommand command : {DramCommand::kAct, DramCommand::kRead, DramCommand::kWrite})
@@ -154,7 +160,7 @@ void check_values(const NetworkPhase& phase, TensorReader& files) {
 void check_values(const RunConfig& run) {
   for (const NetworkPhase& phase : run.phases) check_values(phase, *run.options.tensors);
   if (!run.phases.empty()) return;
-  const MappingProblem p = make_problem(run.accelerator, port_of(run), run.layer.op, run.precision,
+  const MappingProblem p = make_problem(run.accelerator, dram_of(run).port, run.layer.op, run.precision,
                                         run.mapping, run.layer.stage);
   require_memory(p, run.options.verify);
   check_operand_files(p, run.layer, *run.options.tensors);
@@ -176,7 +182,7 @@ void check_fidelity(const RunConfig& run) {
 std::vector<LayerSize> check_formats(const RunConfig& run) {
   std::vector<LayerSize> sizes;
   const std::string machine =
-      key_text(run.accelerator) + key_text(run.dram) + key_text(run.options.fidelity);
+      key_text(run.accelerator) + dram_of(run).key + key_text(run.options.fidelity);
   check_layers(
       run, {[&](const MappingProblem& p, const MappingPins& pins, const LayerOp& op,
                 const Precision& precision) {

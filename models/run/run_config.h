@@ -14,6 +14,7 @@
 #include "core/machine/machine.h"
 #include "core/mapping/tiling.h"
 #include "core/numeric/tensor_format.h"
+#include "core/shared.h"
 #include "core/workload/layer.h"
 #include "core/workload/network.h"
 #include "core/workload/pins.h"
@@ -97,8 +98,8 @@ struct Evaluation {
 struct RunConfig {
   std::string name;
   AcceleratorConfig accelerator;
-  DramConfig dram;
-  EnergyTable energy;
+  Shared<DramConfig> dram;     ///< large, and mostly the same in many runs, as are the prices
+  Shared<EnergyTable> energy;
   Layer layer;                       ///< where `phases` is empty
   std::vector<NetworkPhase> phases;  ///< one, or those of a generation
   /// Passes over the phase, each on inputs of its own and with the states of the one before.

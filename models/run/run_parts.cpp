@@ -45,10 +45,10 @@ Prices prices_of(const RunConfig& run) {
   std::vector<MachinePart> parts = parts_of(run);
   const EnergyTable table = with_pe_pitch(at_voltage(run.energy, run.accelerator.voltage), parts,
                                           array.rows * array.cols);
-  Prices prices = make_prices(table, run.dram.name, run.dram.energy, run.options.dram_prices);
+  Prices prices = make_prices(table, run.dram->name, run.dram->energy, run.options.dram_prices);
   prices.parts = std::move(parts);
-  if (const auto* device = std::get_if<CycleDramConfig>(&run.dram.model))
-    prices.notes = device_notes(prices.counted_dram(), device->timing, run.dram.name);
+  if (const auto* device = std::get_if<CycleDramConfig>(&run.dram->model))
+    prices.notes = device_notes(prices.counted_list()->dram, device->timing, run.dram->name);
   return prices;
 }
 

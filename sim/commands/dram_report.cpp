@@ -183,7 +183,7 @@ DramReport make_dram_report(const DramConfig& config, const DramEngine& engine,
     append_dram_commands(stats, &counts);
     Prices prices = make_prices(table, config.name, config.energy, DramPricing::kDevice);
     if (const auto* device = std::get_if<CycleDramConfig>(&config.model))
-      prices.notes = device_notes(prices.counted_dram(), device->timing, config.name);
+      prices.notes = device_notes(prices.counted_list()->dram, device->timing, config.name);
     r.energy = price(counts, prices);
     r.low = r.energy.by_device->low;
     r.high = r.energy.by_device->high;

@@ -198,7 +198,7 @@ Prices prices_for(const CountedResult& result, const EnergyTable& table, DramPri
           fmt::format("--set pe_pitch: has no effect: wires are over {}", wired.pitch_from));
   const CountedDram& dram = result.dram;
   Prices prices = make_prices(wired, dram.name, dram.prices, counted);
-  prices.notes = device_notes(prices.counted_dram(), dram.timing, dram.name);
+  prices.notes = device_notes(prices.counted_list()->dram, dram.timing, dram.name);
   return prices;
 }
 

@@ -119,6 +119,8 @@ void append_digest(T& value, std::string& text) {
   if constexpr (IsOptional<T>::value) {
     text += value ? '+' : '-';
     if (value) append_digest(*value, text);
+  } else if constexpr (IsShared<T>::value) {
+    append_digest(described(value), text);
   } else if constexpr (IsVector<T>::value) {
     text += std::to_string(value.size()) + "[";
     for (auto&& item : value) append_digest(item, text);

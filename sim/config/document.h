@@ -78,6 +78,8 @@ void prepare(Node& node, T& value, Problems& problems) {
   if constexpr (IsOptional<T>::value) {
     value.emplace();
     prepare(node, *value, problems);
+  } else if constexpr (IsShared<T>::value) {
+    prepare(node, value.edit(), problems);
   } else if constexpr (IsVector<T>::value) {
     for (Node& item : node.items) {
       typename T::value_type element{};

@@ -4,8 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstring>
-#include <type_traits>
 #include <utility>
 
 #include "core/error.h"
@@ -19,52 +20,43 @@ constexpr std::size_t kLeast = 8;  // of a key, its quotes and separators and a 
 boost::json::string_view boost_view(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view view(boost::json::string_view text) { return {text.data(), text.size()}; }
 
-/// Whether all eight bytes stand for themselves between quotes: printable ASCII but for two. False
-/// of some that do.
-bool is_plain(std::uint64_t bytes) {
+/// Not zero where one of eight bytes does not stand for itself between quotes: what does is
+/// printable ASCII but for two. Not zero for some that do.
+std::uint64_t not_plain(std::uint64_t bytes) {
   constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x80 * kOnes;
   const auto below = [](std::uint64_t x, std::uint64_t limit) { return (x - limit * kOnes) & ~x; };
   const std::uint64_t other = bytes | (bytes + kOnes) | below(bytes, ' ') |
                               below(bytes ^ ('"' * kOnes), 1) | below(bytes ^ ('\\' * kOnes), 1);
-  return (other & kHigh) == 0;
+  return other & kHigh;
 }
 
-/// Eight bytes at a time, the last eight once more where that is no whole number of times. All
-/// copies are of fixed sizes: names of a few bytes are most of a result.
-bool is_plain(std::string_view text) {
-  std::uint64_t bytes = 0x7878787878787878;  // x's
-  constexpr std::size_t kAtOnce = sizeof bytes;
-  const char* from = text.data();
-  if (text.size() < kAtOnce) {
-    char* to = reinterpret_cast<char*>(&bytes);
-    const auto part = [&](auto size) {
-      if ((text.size() & size()) == 0) return;
-      std::memcpy(to, from, size());
-      to += size(), from += size();
-    };
-    part(std::integral_constant<std::size_t, 4>());
-    part(std::integral_constant<std::size_t, 2>());
-    part(std::integral_constant<std::size_t, 1>());
-    return is_plain(bytes);
+/// Copies a text and says whether all of it stands for itself between quotes. Names of a few bytes
+/// are most of a result: copies are of fixed sizes, the last ones over what is there already.
+bool copy_plain(char* to, std::string_view text) {
+  const char* const from = text.data();
+  const std::size_t size = text.size();
+  const auto copied = [&](auto word, std::size_t at) {
+    std::memcpy(&word, from + at, sizeof word);
+    std::memcpy(to + at, &word, sizeof word);
+    return std::uint64_t{word};
+  };
+  if (size >= 8) {
+    std::uint64_t other = 0;
+    for (std::size_t at = 0; at + 8 < size; at += 8) other |= not_plain(copied(std::uint64_t(), at));
+    return (other | not_plain(copied(std::uint64_t(), size - 8))) == 0;
   }
-  for (const char* const last = from + text.size() - kAtOnce;; from += kAtOnce) {
-    std::memcpy(&bytes, std::min(from, last), kAtOnce);
-    if (!is_plain(bytes)) return false;
-    if (from >= last) return true;
-  }
+  if (size >= 4)
+    return not_plain(copied(std::uint32_t(), 0) | copied(std::uint32_t(), size - 4) << 32) == 0;
+  if (size == 0) return true;
+  constexpr std::uint64_t kRest = 0x7878787878000000;  // x's
+  const auto byte = [&](std::size_t at) { return copied(static_cast<unsigned char>(0), at); };
+  return not_plain(kRest | byte(0) | byte(size / 2) << 8 | byte(size - 1) << 16) == 0;
 }
 
 /// The size of the last text but for short ones: a worker writes many that are about as long.
 std::size_t& usual_size() {
   thread_local std::size_t size = 0;
   return size;
-}
-
-/// Doubled at least; a long one to what is usual.
-void grow(std::string& text, std::size_t least) {
-  constexpr std::size_t kFirst = 1024, kLong = 16 << 10, kMost = 256 << 10;
-  const std::size_t usual = text.size() < kLong ? 0 : std::min(usual_size(), kMost);
-  text.resize(std::max({kFirst, 2 * text.size(), least, usual}));
 }
 
 }  // namespace
@@ -120,9 +112,11 @@ void JsonTree::end() {
   level.is_object ? stack_.push_object(level.size) : stack_.push_array(level.size);
 }
 
-char* JsonText::room(std::size_t more) {
-  if (text_.size() - size_ < more) grow(text_, size_ + more);
-  return text_.data() + size_;
+/// Doubled at least; a long one to what is usual.
+void JsonText::grow(std::size_t least) {
+  constexpr std::size_t kFirst = 1024, kLong = 16 << 10, kMost = 256 << 10;
+  const std::size_t usual = text_.size() < kLong ? 0 : std::min(usual_size(), kMost);
+  text_.resize(std::max({kFirst, 2 * text_.size(), least, usual}));
 }
 
 void JsonText::add(std::string_view text) {
@@ -145,15 +139,26 @@ void JsonText::add_line(std::string_view text, std::size_t indent) {
 
 /// Quoted; what is plain, which nearly all text is, needs no serializer.
 void JsonText::add_string(std::string_view text) {
-  if (!is_plain(text)) return add(boost::json::serialize(boost::json::string(boost_view(text))));
   char* const at = room(text.size() + 2);
+  if (!copy_plain(at + 1, text))
+    return add(boost::json::serialize(boost::json::string(boost_view(text))));
   at[0] = at[text.size() + 1] = '"';
-  std::memcpy(at + 1, text.data(), text.size());
   size_ += text.size() + 2;
 }
 
+void JsonText::add_integer(std::int64_t value) {
+  constexpr std::size_t kMostDigits = 20;
+  char* const begin = room(kMostDigits);
+  size_ += static_cast<std::size_t>(std::to_chars(begin, begin + kMostDigits, value).ptr - begin);
+}
+
+/// Whole numbers, which many are, have the digits of integers, up to where powers of ten begin.
 void JsonText::add_real(double value) {
   if (!(value - value == 0)) throw internal_error("JSON has no number for NaN or infinity");
+  constexpr double kWhole = 1e15;
+  const bool is_whole = std::abs(value) < kWhole && std::trunc(value) == value;
+  if (is_whole && !(value == 0 && std::signbit(value)))
+    return add_integer(static_cast<std::int64_t>(value));
   constexpr std::size_t kMostDigits = 32;
   char* const begin = room(kMostDigits);
   size_ += static_cast<std::size_t>(fmt::format_to(begin, FMT_COMPILE("{}"), value) - begin);
@@ -165,10 +170,8 @@ void JsonText::put(const JsonScalar& scalar) {
       return add("null");
     case 1:
       return add(std::get<bool>(scalar) ? "true" : "false");
-    case 2: {
-      const fmt::format_int digits(std::get<std::int64_t>(scalar));
-      return add({digits.data(), digits.size()});
-    }
+    case 2:
+      return add_integer(std::get<std::int64_t>(scalar));
     case 3:
       return add_real(std::get<double>(scalar));
     default:
@@ -199,13 +202,12 @@ void JsonText::item(std::string_view key) {
   }
   ++level.size;
   if (!level.is_object) return;
-  if (!is_plain(key)) {
+  char* const at = room(key.size() + 4);
+  if (!copy_plain(at + 1, key)) {
     add_string(key);
     return add(": ");
   }
-  char* const at = room(key.size() + 4);
   *at = '"';
-  std::memcpy(at + 1, key.data(), key.size());
   std::memcpy(at + 1 + key.size(), "\": ", 3);
   size_ += key.size() + 4;
 }
@@ -217,20 +219,29 @@ void JsonText::begin(bool is_object) {
   add(is_object ? '{' : '[');
 }
 
-/// Of the innermost level, whose items stand on one line, each gets its own.
+/// Of the innermost level, whose items stand on one line, each gets its own: moved back, the last
+/// one first, so that what is to be moved is never written over.
 void JsonText::expand() {
   Level& level = open_.back();
-  const std::string on_line(text_.data() + level.begin + 1, size_ - level.begin - 1);
-  const std::size_t first = level.begin + 1;
-  size_ = level.begin;
   level.is_on_line = false;
-  for (std::size_t i = 0; i < items_.size(); ++i) {
-    const std::size_t begin = items_[i] - first;
-    const bool is_last = i + 1 == items_.size();
-    const std::size_t end = is_last ? on_line.size() : items_[i + 1] - first - 2;  // ", "
-    add_line(i > 0 ? "," : level.is_object ? "{" : "[", indent());
-    add({on_line.data() + begin, end - begin});
+  if (items_.empty()) {
+    size_ = level.begin;
+    return;
   }
+  const std::size_t spaces = indent(), more = 1 + spaces * items_.size();
+  room(more);
+  std::size_t end = size_;
+  for (std::size_t i = items_.size(); i-- > 0;) {
+    // Behind '{' or '[' comes the end of its line, behind each comma that in the place of a space.
+    char* const to = text_.data() + items_[i] + 1 + spaces * (i + 1);
+    std::memmove(to, text_.data() + items_[i], end - items_[i]);
+    std::memset(to - spaces, ' ', spaces);
+    to[-1 - static_cast<std::ptrdiff_t>(spaces)] = '\n';
+    if (i > 0) to[-2 - static_cast<std::ptrdiff_t>(spaces)] = ',';
+    end = items_[i] - 2;  // ", "
+  }
+  line_ = items_.back() + 1 + spaces * (items_.size() - 1);
+  size_ += more;
 }
 
 void JsonText::end() {

@@ -30,7 +30,7 @@ class JsonSink {
 };
 
 /// A tree, whose parts share the storage.
-class JsonTree : public JsonSink {
+class JsonTree final : public JsonSink {
  public:
   explicit JsonTree(boost::json::storage_ptr storage = {}) { stack_.reset(std::move(storage)); }
 
@@ -56,7 +56,7 @@ using TextSink = std::function<void(std::string_view)>;
 
 /// Indented text: maps of scalars on one line where they fit it, lists of them always; real numbers
 /// in the fewest digits that read back exactly. Equal values give equal bytes.
-class JsonText : public JsonSink {
+class JsonText final : public JsonSink {
  public:
   /// Whole lines go to `sink` as they come, so that a long text is never in memory; without one the
   /// text is there for take().
@@ -82,11 +82,16 @@ class JsonText : public JsonSink {
   void send_lines();
   bool is_full_line() const;
   std::size_t indent() const { return 2 * open_.size(); }
-  char* room(std::size_t more);
+  char* room(std::size_t more) {
+    if (text_.size() - size_ < more) grow(size_ + more);
+    return text_.data() + size_;
+  }
+  void grow(std::size_t least);
   void add(std::string_view text);
   void add(char c) { *room(1) = c, ++size_; }
   void add_line(std::string_view text, std::size_t indent);
   void add_string(std::string_view text);
+  void add_integer(std::int64_t value);
   void add_real(double value);
 
   TextSink sink_;

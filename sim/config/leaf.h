@@ -12,6 +12,7 @@
 
 #include "core/enum_rows.h"
 #include "core/rule.h"
+#include "core/shared.h"
 #include "core/units.h"
 #include "sim/config/node.h"
 #include "sim/config/units.h"
@@ -115,6 +116,10 @@ struct IsLeaf : std::bool_constant<std::is_same_v<T, bool> || std::is_same_v<T, 
 template <class Tag, class Rep>
 struct IsLeaf<Quantity<Tag, Rep>> : std::true_type {};
 
+template <class T>
+struct IsShared : std::false_type {};
+template <class T>
+struct IsShared<Shared<T>> : std::true_type {};
 template <class T>
 struct IsOptional : std::false_type {};
 template <class T>

@@ -158,6 +158,11 @@ void read_value(const Node& node, const std::string& path, T& out, const Rule& r
       out.emplace();
       read_value(node, path, *out, rule, problems);
     }
+  } else if constexpr (IsShared<T>::value) {
+    if (node.frozen && node.frozen->type == type_mark<T>())
+      out = *static_cast<const T*>(node.frozen->value.get());
+    else
+      read_value(node, path, out.edit(), rule, problems);
   } else if constexpr (IsLeaf<T>::value) {
     const std::string expected = leaf::read(node, out, rule);
     if constexpr (std::is_enum_v<T>) {
@@ -176,18 +181,14 @@ void read_value(const Node& node, const std::string& path, T& out, const Rule& r
   } else {
     if (node.kind != Node::Kind::kMap)
       return refuse(kIsFileKind<T> ? "expected a file name or a map" : "expected a map");
-    if (node.frozen && node.frozen->type == type_mark<T>()) {
-      out = *static_cast<const T*>(node.frozen->value.get());
-      return;
-    }
     Reader reader(node.frozen ? node.frozen->map : node, here, problems);
     describe(reader, out);
     reader.finish();
   }
 }
 
-/// Freezes a map, prepared, that means a T without problems: its copies cost little, and reading
-/// them is copying the T. Whoever changes a part of it thaws it (Node::find).
+/// Freezes a map, prepared, that means a T, which is Shared, without problems: its copies cost
+/// little, and all that is read from them is one T. Whoever changes a part of it thaws it (Node::find).
 template <class T>
 void freeze(Node& node) {
   if (node.kind != Node::Kind::kMap || node.frozen) return;

@@ -116,6 +116,8 @@ template <class T>
 boost::json::object schema_of(const Rule& rule) {
   if constexpr (IsOptional<T>::value) {
     return schema_of<typename T::value_type>(rule);
+  } else if constexpr (IsShared<T>::value) {
+    return schema_of<std::decay_t<decltype(*T())>>(rule);
   } else if constexpr (IsVector<T>::value) {
     return {{"type", "array"}, {"items", schema_of<typename T::value_type>(rule)}};
   } else if constexpr (IsLeaf<T>::value) {

@@ -93,6 +93,8 @@ template <class T>
 void write_json(T& value, JsonSink& sink) {
   if constexpr (IsOptional<T>::value) {
     value ? write_json(*value, sink) : sink.put(JsonScalar(nullptr));
+  } else if constexpr (IsShared<T>::value) {
+    write_json(described(value), sink);
   } else if constexpr (IsVector<T>::value) {
     sink.begin_list();
     for (auto&& item : value) {

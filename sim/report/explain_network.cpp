@@ -54,7 +54,7 @@ Row row_of(const RunConfig& run, const std::string& name, const MappingPins& pin
   row.text = fmt::format("{}; {} of traffic, {} times the least; about {} cycles, {}",
                          mapping_text(run.accelerator, p.mapping.setting, p.mapping.tiling),
                          bytes_text(e.moved_bytes()), digits_text(above), with_commas(e.cycles),
-                         joules_text(e.energy_pj, run.energy.unit));
+                         joules_text(e.energy_pj, run.energy->unit));
   if (p.mapping.gap > 0) row.text += "; " + gap_text(p.mapping.gap);
   for (const std::string& note : p.mapping.notes) row.text += "; " + note;
   if (above > kMuchTraffic)
@@ -72,7 +72,7 @@ Row row_of(const RunConfig& run, const std::string& name, const LayerProgram& p,
   row.text = fmt::format(
       "attention, tiles of {} x {} queries and {} keys; {} of traffic; about {} cycles, {}",
       t.heads, t.queries, t.keys, bytes_text(e.moved_bytes()), with_commas(e.outcome.cycles.value),
-      joules_text(e.energy.total.value, run.energy.unit));
+      joules_text(e.energy.total.value, run.energy->unit));
   for (const std::string& note : p.mapping.notes) row.text += "; " + note;
   return row;
 }

@@ -98,8 +98,8 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
                              si(static_cast<double>(run.accelerator.clock.value), "Hz")) +
                      estimate_text(run));
   line("energy",
-       fmt::format("{} ({}, by {}{})", joules_text(all.energy_pj, run.energy.unit),
-                   energy_kinds(network.layers), run.energy.name, bounds_text(network.layers)));
+       fmt::format("{} ({}, by {}{})", joules_text(all.energy_pj, run.energy->unit),
+                   energy_kinds(network.layers), run.energy->name, bounds_text(network.layers)));
   out += energy_notes(network.layers);
   if (const std::string zeros = multipliers_text(run, network.layers); !zeros.empty())
     line("multipliers", zeros);

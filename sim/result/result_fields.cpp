@@ -9,7 +9,7 @@ namespace bitjoule {
 
 void describe_result(const ExampleResult& example, ResultVisitor& v) {
   describe_head(example.run, "", v);
-  describe_layers(example.run, example.result.layers(), v);
+  describe_layers(example.run, example.result, v);
   v.object(kConfigField, [] {});
   if (example.result.network) describe_network(*example.result.network, v);
   if (example.result.accuracy) describe_accuracy(*example.result.accuracy, v);

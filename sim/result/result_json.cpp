@@ -64,7 +64,7 @@ void write_run(const RunConfig& run, const Result& result, const std::string& ha
                ResultVisitor& v) {
   sink.begin_object();
   describe_head(run, hash, v);
-  describe_layers(run, result.layers(), v);
+  describe_layers(run, result, v);
   sink.item(kConfigField.key);
   write_json(run, sink);
   if (result.network) describe_network(*result.network, v);

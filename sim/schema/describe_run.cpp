@@ -141,28 +141,29 @@ void describe(V& v, RunFile& c) {
   v.check([&] {
     if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
     if (!c.accelerator.energy) throw input_error("energy: missing");
+    const DramConfig& memory = *c.accelerator.dram;
+    const EnergyTable& energy = *c.accelerator.energy;
     try {
-      check_supply(c.accelerator.machine, *c.accelerator.energy);
+      check_supply(c.accelerator.machine, energy);
     } catch (const Error& e) {
       throw input_error("accelerator." + std::string(e.what()));
     }
-    make_prices(*c.accelerator.energy, c.accelerator.dram->name, c.accelerator.dram->energy,
-                c.options.dram_prices);
-    if (const auto* dram = std::get_if<CycleDramConfig>(&c.accelerator.dram->model))
-      check_priced_device(c.accelerator.energy->dram, dram->organization, dram->timing,
-                          c.accelerator.dram->name, "accelerator.energy.dram");
+    make_prices(energy, memory.name, memory.energy, c.options.dram_prices);
+    if (const auto* dram = std::get_if<CycleDramConfig>(&memory.model))
+      check_priced_device(energy.dram, dram->organization, dram->timing, memory.name,
+                          "accelerator.energy.dram");
     const bool is_layer = std::holds_alternative<Layer>(c.workload);
     const bool values = c.values.value_or(is_layer);
     if (c.options.data.counted && !values)
       throw input_error("operand_counts: needs values: on; `density` assumes what they would be");
     if (c.options.data.density && values)
       throw input_error("density: for values: off; with values, operand_counts counts them");
-    const auto& dependence = c.accelerator.energy->data_dependence;
+    const auto& dependence = energy.data_dependence;
     if (c.options.data.density && dependence && dependence->multiplier == DataMultiplier::kToggled)
       throw input_error(fmt::format(
           "density: the energy table \"{}\" prices multiplications by the bits that toggle, which "
           "a density does not tell; operand_counts counts them",
-          c.accelerator.energy->name));
+          energy.name));
     if (c.generation && !std::holds_alternative<NetworkFile>(c.workload))
       throw input_error("generate: needs a network");
     if (const auto* passes = std::get_if<std::vector<PassFile>>(&c.workload))

@@ -27,8 +27,8 @@ const std::vector<EnumRow<Verify>>& enum_rows();
 /// An accelerator file: the machine, and what a run that names nothing else takes with it.
 struct AcceleratorFile {
   AcceleratorConfig machine;
-  std::optional<DramConfig> dram;
-  std::optional<EnergyTable> energy;
+  std::optional<Shared<DramConfig>> dram;
+  std::optional<Shared<EnergyTable>> energy;
   std::optional<MappingObjective> mapping_objective;
 };
 
@@ -56,8 +56,8 @@ inline Precision no_precision() {
 struct RunFile {
   std::string name;
   AcceleratorFile accelerator;
-  std::optional<DramConfig> dram;
-  std::optional<EnergyTable> energy;
+  std::optional<Shared<DramConfig>> dram;
+  std::optional<Shared<EnergyTable>> energy;
   std::variant<Layer, NetworkFile, std::vector<PassFile>> workload;
   std::string phase;
   std::optional<Generation> generation;

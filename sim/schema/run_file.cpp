@@ -307,8 +307,8 @@ RunTemplate::RunTemplate(const Source& source, const std::vector<Override>& over
   problems.throw_if_any();
   Node* machine = root_.find("accelerator");
   if (machine == nullptr) return;
-  if (Node* dram = machine->find("dram")) freeze<DramConfig>(*dram);
-  if (Node* energy = machine->find("energy")) freeze<EnergyTable>(*energy);
+  if (Node* dram = machine->find("dram")) freeze<Shared<DramConfig>>(*dram);
+  if (Node* energy = machine->find("energy")) freeze<Shared<EnergyTable>>(*energy);
 }
 
 RunConfig RunTemplate::with(const std::vector<Override>& overrides) const {
@@ -346,14 +346,19 @@ void append_part(const T& part, std::string& text) {
 /// The same in 32 characters. Points of a sweep mostly have the memory and the prices of the one
 /// before: what was hashed last is not hashed again.
 template <class T>
-void append_hash(const T& part, std::string& text) {
+void append_hash(const Shared<T>& part, std::string& text) {
   struct Last {
+    Shared<T> part;
     std::string digest, hash;
   };
   thread_local Last last;
-  std::string digest;
-  append_part(part, digest);
-  if (last.hash.empty() || digest != last.digest) last = {digest, text_hash(digest)};
+  if (last.hash.empty() || !last.part.is_same(part)) {
+    std::string digest;
+    append_part(part, digest);
+    if (digest != last.digest) last.hash = text_hash(digest);
+    last.digest = std::move(digest);
+    last.part = part;
+  }
   text += last.hash;
 }
 

@@ -252,13 +252,13 @@ void check_run(const Node& root, const RunConfig& run, std::vector<std::string>&
     if (node != nullptr && (!complete || node->root))
       notes.push_back(fmt::format("{}: no effect: {}", path, why));
   };
-  const auto& dependence = run.energy.data_dependence;
+  const auto& dependence = run.energy->data_dependence;
   if (run.options.data.density && (!dependence || dependence->multiplier != DataMultiplier::kGated))
     notes.push_back(
         fmt::format("density: no effect on energy: the energy table \"{}\" has no gated "
                     "multipliers",
-                    run.energy.name));
-  const auto* dram = std::get_if<CycleDramConfig>(&run.dram.model);
+                    run.energy->name));
+  const auto* dram = std::get_if<CycleDramConfig>(&run.dram->model);
   if (run.options.fidelity == Fidelity::kEstimate && dram != nullptr &&
       dram->controller.power_down > 0)
     notes.emplace_back(

@@ -29,7 +29,7 @@ LayerResult full_layer(const RunConfig& run) {
   }
   DramStats& dram = layer.outcome.dram.edit();
   dram.read_bytes = dram.write_bytes = 1;
-  if (const auto* cycle = std::get_if<CycleDramConfig>(&run.dram.model)) {
+  if (const auto* cycle = std::get_if<CycleDramConfig>(&run.dram->model)) {
     const RefreshPolicy refresh = cycle->controller.refresh;
     dram.row_hits = dram.ranks = 1;
     dram.commands.fill(1);

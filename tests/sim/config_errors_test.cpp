@@ -303,7 +303,7 @@ TEST_CASE("config: what stands at the root of a run stays when --set replaces it
   const std::string other = "accelerator=" + files.path("other.yaml");
   const std::string priced = "accelerator=" + files.path("priced.yaml");
   const auto latency = [](const RunConfig& run) {
-    return std::get<IdealDramConfig>(run.dram.model).latency;
+    return std::get<IdealDramConfig>(run.dram->model).latency;
   };
   CHECK(read({other}).accelerator.array.rows == 4);
   CHECK(read({other}).energy.name == "horowitz-2014-45nm");  // the default

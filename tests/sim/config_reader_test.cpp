@@ -123,20 +123,20 @@ TEST_CASE("config: --set of an accelerator keeps what the run says of memory and
   // Without a word of the run, memory is the new accelerator's, and prices the default.
   RunConfig run = run_of(base, {other});
   CHECK(run.accelerator.name == "tpu-v1-like");
-  CHECK(run.dram.name == "ddr3-weights");
-  CHECK(run.energy.name == "horowitz-2014-45nm");
+  CHECK(run.dram->name == "ddr3-weights");
+  CHECK(run.energy->name == "horowitz-2014-45nm");
   for (const std::string own : {"dram: lpddr5-6400.yaml\nenergy: jouppi-2021-7nm.yaml\n",
                                 "dram: {base: lpddr5-6400.yaml}\n"
                                 "energy: {base: jouppi-2021-7nm.yaml}\n"}) {
     run = run_of(base + own, {other});
-    CHECK(run.dram.name == "lpddr5-6400");
-    CHECK(run.energy.name == "jouppi-2021-7nm");
+    CHECK(run.dram->name == "lpddr5-6400");
+    CHECK(run.energy->name == "jouppi-2021-7nm");
   }
   run = run_of(base, {{"dram", "lpddr5-6400.yaml"}, other});
-  CHECK(run.dram.name == "lpddr5-6400");
+  CHECK(run.dram->name == "lpddr5-6400");
   run = run_of(base, {other, {"dram", "hbm2-2000.yaml"}, {"accelerator", "edge-16x16.yaml"}});
   CHECK(run.accelerator.name == "edge-16x16");
-  CHECK(run.dram.name == "hbm2-2000");
+  CHECK(run.dram->name == "hbm2-2000");
   CHECK(error_of(base, {"energy=null"}).find("energy: missing") != std::string::npos);
 }
 
@@ -172,7 +172,7 @@ TEST_CASE("config: dram and energy belong to the accelerator, and the run file's
   const std::string with_both =
       replaced(kRun, "  clock: 700 MHz", "  dram: {model: ideal, bandwidth: 1 GB/s}");
   const auto bandwidth = [](const RunConfig& run) {
-    return std::get<IdealDramConfig>(run.dram.model).bandwidth.value;
+    return std::get<IdealDramConfig>(run.dram->model).bandwidth.value;
   };
   CHECK(bandwidth(run_of(with_both)) == 12'800'000'000);
   CHECK(bandwidth(run_of(with_both, {{"dram.bandwidth", "2 GB/s"}})) == 2'000'000'000);
@@ -197,10 +197,10 @@ TEST_CASE("config: a base file stands where a map has nothing of its own") {
   const RunConfig run = run_of(replaced(kRun, ideal,
                                         "dram: {base: lpddr5-6400.yaml, mapping: [row, bank, "
                                         "bank_group, column], timing: {CL: 20}}"));
-  const auto& dram = std::get<CycleDramConfig>(run.dram.model);
+  const auto& dram = std::get<CycleDramConfig>(run.dram->model);
   const RunConfig plain_run = run_of(replaced(kRun, ideal, "dram: lpddr5-6400.yaml"));
-  const auto& plain = std::get<CycleDramConfig>(plain_run.dram.model);
-  CHECK(run.dram.name == "lpddr5-6400");
+  const auto& plain = std::get<CycleDramConfig>(plain_run.dram->model);
+  CHECK(run.dram->name == "lpddr5-6400");
   CHECK(dram.timing.values.at("CL") == 20);
   CHECK(dram.timing.values.at("tRCD") == plain.timing.values.at("tRCD"));
   CHECK(dram.organization.rows == plain.organization.rows);

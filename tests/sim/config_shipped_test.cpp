@@ -119,7 +119,7 @@ TEST_CASE("config: TPU v1's published figures follow from its file") {
       machine.array.rows * machine.array.cols * machine.clock.value;
   // Jouppi et al., ISCA 2017: 92 TOPS at two operations per MAC, ridge at 1350 MACs per byte.
   CHECK(2 * macs_per_second == 91'750'400'000'000);
-  const auto& memory = std::get<IdealDramConfig>(file.dram->model);
+  const auto& memory = std::get<IdealDramConfig>((*file.dram)->model);
   CHECK(macs_per_second / memory.bandwidth.value == 1349);
   CHECK(machine.buffers.weight.capacity.value == 4 * 256 * 256);
   CHECK(machine.buffers.accumulator.capacity.value == 4096 * 256 * 32 / 8);

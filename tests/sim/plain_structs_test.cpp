@@ -174,7 +174,7 @@ TEST_CASE("plain structs: a value out of its range is told by name and range") {
     CHECK(refusal(run) == c.message);
   }
   RunConfig run = with_banks();
-  std::get<CycleDramConfig>(run.dram.model).organization.rows = 0;
+  std::get<CycleDramConfig>(run.dram.edit().model).organization.rows = 0;
   CHECK(refusal(run) == "dram.organization.rows: expected 1..16777216, got 0");
   run = plain();
   run.accelerator.array.cols = 2000;

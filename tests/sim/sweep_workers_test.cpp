@@ -98,7 +98,7 @@ TEST_CASE(
   const std::vector<std::function<void(RunConfig&)>> changes = {
       [](RunConfig& run) { run.accelerator.name = "mine"; },
       [](RunConfig& run) { run.accelerator.array.rows *= 2; },
-      [](RunConfig& run) { run.dram.name = "mine"; },
+      [](RunConfig& run) { run.dram.edit().name = "mine"; },
       [](RunConfig& run) { run.options.fidelity = Fidelity::kPe; }};
   for (const auto& change : changes) {
     RunConfig changed = first;

@@ -65,14 +65,18 @@ std::array<std::int64_t, kDramCounts> dram_counts(const DramStats& s) {
           time(s.states.open_banks)};
 }
 
+Action dram_command(std::size_t i, std::int64_t rank_refreshes, std::int64_t count) {
+  Action action = dram_action(kCommandRows[i].activity, kCommandRows[i].primitive, count);
+  if (action.primitive == Primitive::kDramRefreshBank)
+    action.type = "1/" + std::to_string(rank_refreshes);
+  return action;
+}
+
 void append_dram_commands(const DramStats& stats, Counts* counts) {
   if (stats.ranks == 0) return;
   const std::array<std::int64_t, kDramCounts> all = dram_counts(stats);
-  for (std::size_t i = 0; i < kDramCounts; ++i) {
-    counts->push_back(dram_action(kCommandRows[i].activity, kCommandRows[i].primitive, all[i]));
-    if (kCommandRows[i].primitive == Primitive::kDramRefreshBank)
-      counts->back().type = "1/" + std::to_string(stats.rank_refreshes);
-  }
+  for (std::size_t i = 0; i < kDramCounts; ++i)
+    counts->push_back(dram_command(i, stats.rank_refreshes, all[i]));
 }
 
 }  // namespace bitjoule

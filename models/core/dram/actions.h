@@ -23,6 +23,9 @@ inline constexpr std::size_t kDramCounts = 11;
 /// In the order of the rows that append_dram_commands() adds.
 std::array<std::int64_t, kDramCounts> dram_counts(const DramStats& stats);
 
+/// One of those rows: `i` of kDramCounts.
+Action dram_command(std::size_t i, std::int64_t rank_refreshes, std::int64_t count);
+
 /// Activates, bursts, refreshes, and the time of every rank, in all and by state, for prices per
 /// command. The same rows in the same order whatever the DRAM, but the ideal model has none of all
 /// these, and adds nothing.

@@ -60,6 +60,12 @@ struct Action {
   std::int64_t count = 0;
 };
 
+/// Whether both are of the same, however often.
+inline bool is_same(const Action& a, const Action& b) {
+  return a.primitive == b.primitive && a.width == b.width && a.capacity == b.capacity &&
+         a.activity == b.activity && a.component == b.component && a.type == b.type;
+}
+
 /// In a fixed order (component by component), so that equal runs print equal bytes.
 using Counts = std::vector<Action>;
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/energy/action.h"
@@ -27,6 +28,14 @@ struct MachinePart {
   Bytes capacity{0};
   bool shares_a_port = true;  ///< memories: never read and written in one cycle
 };
+
+inline bool operator==(const MachinePart& a, const MachinePart& b) {
+  const auto members = [](const MachinePart& p) {
+    const auto& [component, kind, units, type, is_scalable, width, capacity, shares_a_port] = p;
+    return std::tie(component, kind, units, type, is_scalable, width, capacity, shares_a_port);
+  };
+  return members(a) == members(b);
+}
 
 /// Adds what the parts leak in a time: of each, units x nanoseconds.
 void append_leakage(const std::vector<MachinePart>& parts, std::int64_t nanoseconds,

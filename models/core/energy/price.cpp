@@ -174,21 +174,33 @@ UnitPrice unit_price(const Action& action, const EnergyTable& table) {
                   table.name, described(action)));
 }
 
-namespace {
+PriceList::PriceList(EnergyTable table) : known_(std::make_shared<Known>()) {
+  known_->table = std::move(table);
+}
 
-/// `known`: the same counts by a table that differs in its DRAM prices alone; null: none.
-EnergyReport price(const Counts& counts, const EnergyTable& table, const EnergyReport* known) {
+UnitPrice PriceList::of(const Action& action) const {
+  constexpr std::size_t kMost = 1000;  // a machine has some 60
+  const std::lock_guard lock(known_->mutex);
+  auto& prices = known_->prices;
+  const auto known = std::find_if(prices.begin(), prices.end(),
+                                  [&](const auto& row) { return is_same(row.first, action); });
+  if (known != prices.end()) return known->second;
+  UnitPrice price = unit_price(action, known_->table);
+  if (prices.size() == kMost) prices.clear();
+  prices.emplace_back(action, price);
+  return price;
+}
+
+EnergyReport price(const Counts& counts, const PriceList& list) {
+  const EnergyTable& table = *list;
   EnergyReport report;
   report.table = table.name;
   report.actions.reserve(counts.size());
-  if (known != nullptr && known->actions.size() != counts.size()) known = nullptr;  // some left out
   std::string problems = missing_commands(counts, table);
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    const Action& action = counts[i];
+  for (const Action& action : counts) {
     UnitPrice unit;
     try {
-      unit = known != nullptr && !is_dram(action.primitive) ? known->actions[i].unit
-                                                            : unit_price(action, table);
+      unit = list.of(action);
     } catch (const Error& e) {
       if (action.count != 0) problems += (problems.empty() ? "" : "\n") + std::string(e.what());
       continue;
@@ -225,12 +237,6 @@ EnergyReport price(const Counts& counts, const EnergyTable& table, const EnergyR
   return report;
 }
 
-}  // namespace
-
-EnergyReport price(const Counts& counts, const EnergyTable& table) {
-  return price(counts, table, nullptr);
-}
-
 Prices make_prices(const EnergyTable& table, const std::string& dram,
                    const std::optional<DramPrices>& device, DramPricing counted) {
   Prices prices{table, std::nullopt, dram, counted, {}, {}};
@@ -244,12 +250,13 @@ Prices make_prices(const EnergyTable& table, const std::string& dram,
     return prices;
   }
   if (device) {
-    prices.device = table;
-    prices.device->dram = *device;
-    Provenance& from = provenance(prices.device->dram);
+    EnergyTable own = table;
+    own.dram = *device;
+    Provenance& from = provenance(own.dram);
     if (from.source.empty()) from.source = fmt::format("no source named with {}", dram);
-    DramOrigin& origin = origin_of(prices.device->dram);
+    DramOrigin& origin = origin_of(own.dram);
     if (origin.name.empty()) origin.name = dram + "'s own";
+    prices.device = std::move(own);
   } else if (counted == DramPricing::kDevice) {
     throw input_error(fmt::format(
         "dram_prices: device: the DRAM \"{}\" is not priced by its own, as its file has "
@@ -264,7 +271,7 @@ EnergyReport price(const Counts& counts, const Prices& prices) {
   const DramCost by_table = cost_of(report, prices.table);
   std::optional<DramCost> by_device;
   if (prices.device) {
-    EnergyReport own = price(counts, *prices.device, &report);
+    EnergyReport own = price(counts, *prices.device);
     by_device = cost_of(own, *prices.device);
     if (prices.counted == DramPricing::kDevice) report = std::move(own);
   }

@@ -2,8 +2,11 @@
 // second run.
 #pragma once
 
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/energy/action.h"
@@ -80,18 +83,39 @@ struct EnergyReport {
   std::vector<PricedAction> unpriced() const;
 };
 
+/// A table, with what each action has cost by it: worked out once for all copies of this, in which
+/// the table never changes. Any thread may ask.
+class PriceList {
+ public:
+  PriceList(EnergyTable table);  // NOLINT(google-explicit-constructor): it is that table
+
+  const EnergyTable& operator*() const { return known_->table; }
+  const EnergyTable* operator->() const { return &known_->table; }
+  operator const EnergyTable&() const { return known_->table; }  // NOLINT: as a table
+  /// unit_price() by the table.
+  UnitPrice of(const Action& action) const;
+
+ private:
+  struct Known {
+    EnergyTable table;
+    std::mutex mutex;
+    std::vector<std::pair<Action, UnitPrice>> prices;  ///< of any count
+  };
+  std::shared_ptr<Known> known_;
+};
+
 /// What a run is priced by.
 struct Prices {
-  EnergyTable table;
-  std::optional<EnergyTable> device;  ///< the table with the DRAM's own prices in place of its
+  PriceList table;
+  std::optional<PriceList> device;  ///< the table with the DRAM's own prices in place of its
   std::string dram;                   ///< its name
   DramPricing counted = DramPricing::kTable;
   std::vector<MachinePart> parts = {};  ///< that leak while a run lasts
   std::vector<std::string> notes = {};  ///< on these prices, besides the table's own
 
-  /// Those of the DRAM that count.
-  const DramPrices& counted_dram() const {
-    return counted == DramPricing::kDevice ? device->dram : table.dram;
+  /// The one that counts.
+  const PriceList& counted_list() const {
+    return counted == DramPricing::kDevice ? *device : table;
   }
 };
 
@@ -111,7 +135,7 @@ UnitPrice unit_price(const Action& action, const EnergyTable& table);
 
 /// Prices all counts. Throws one input Error with a line per missing price; so does a table that
 /// prices DRAM by commands for counts of a DRAM model that has none.
-EnergyReport price(const Counts& counts, const EnergyTable& table);
+EnergyReport price(const Counts& counts, const PriceList& list);
 /// By the prices that count, and what all would cost by the others.
 EnergyReport price(const Counts& counts, const Prices& prices);
 

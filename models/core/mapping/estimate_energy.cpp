@@ -61,20 +61,13 @@ double EnergyModel::ask(std::size_t i) {
   }
   if (i == kClocked) append_array_clock(p_, Cycles(unit), &one);
   if (i == kNanosecond) append_leakage(p_.prices->parts, unit, &one);
-  if (i >= kMachineCounts && i < kClocked && p_.memory.ranks > 0) {  // commands of a DRAM
-    DramStats stats;
-    stats.ranks = 1;
-    stats.rank_refreshes = p_.memory.rank_refreshes;
-    append_dram_commands(stats, &one);
-    const std::size_t first = one.size() - kDramCounts;
-    one[first + i - kMachineCounts].count = unit;
-  }
-  const Prices& prices = *p_.prices;
-  const EnergyTable& table = prices.counted == DramPricing::kDevice ? *prices.device : prices.table;
+  if (i >= kMachineCounts && i < kClocked && p_.memory.ranks > 0)
+    one.push_back(dram_command(i - kMachineCounts, p_.memory.rank_refreshes, unit));
+  const PriceList& prices = p_.prices->counted_list();
   double energy = 0;
   for (const Action& action : one)
     if (action.count != 0)
-      energy += static_cast<double>(action.count) * unit_price(action, table).energy.value;
+      energy += static_cast<double>(action.count) * prices.of(action).energy.value;
   known_[i] = true;
   return rates_[i] = energy / static_cast<double>(unit);
 }
