@@ -36,6 +36,10 @@ class Accelerator : public sc_core::sc_module {
   Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& config,
               const MemoryPort& memory, Fidelity fidelity);
 
+  /// Either: `dram` is of its own, and `memory` its port; null: the platform's.
+  Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& config,
+              const MemoryPort& memory, const DramConfig* dram, Fidelity fidelity);
+
   const MemoryPort& memory() const { return memory_; }
 
   /// Runs one layer from the machine's idle state to the last byte written back, advancing
@@ -72,9 +76,6 @@ class Accelerator : public sc_core::sc_module {
     Attribution attribution;
   };
 
-  /// `dram`: of its own; null: the platform's.
-  Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& config,
-              const MemoryPort& memory, const DramConfig* dram, Fidelity fidelity);
   Buffer& buffer(BufferRole role);
   void bind_operands(OperandPorts& operands);
   static void trace_causes(const LayerRun& run);

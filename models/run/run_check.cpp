@@ -160,8 +160,8 @@ void check_values(const NetworkPhase& phase, TensorReader& files) {
 void check_values(const RunConfig& run) {
   for (const NetworkPhase& phase : run.phases) check_values(phase, *run.options.tensors);
   if (!run.phases.empty()) return;
-  const MappingProblem p = make_problem(run.accelerator, dram_of(run).port, run.layer.op, run.precision,
-                                        run.mapping, run.layer.stage);
+  const MappingProblem p = make_problem(run.accelerator, dram_of(run).port, run.layer.op,
+                                        run.precision, run.mapping, run.layer.stage);
   require_memory(p, run.options.verify);
   check_operand_files(p, run.layer, *run.options.tensors);
 }

@@ -98,7 +98,7 @@ struct Evaluation {
 struct RunConfig {
   std::string name;
   AcceleratorConfig accelerator;
-  Shared<DramConfig> dram;     ///< large, and mostly the same in many runs, as are the prices
+  Shared<DramConfig> dram;  ///< large, and mostly the same in many runs, as are the prices
   Shared<EnergyTable> energy;
   Layer layer;                       ///< where `phases` is empty
   std::vector<NetworkPhase> phases;  ///< one, or those of a generation

@@ -35,7 +35,8 @@ class SystemcSimulation : public Simulation {
   void build() {
     context_ = std::make_unique<SimulationContext>();
     const SimulationContext::Use use(*context_);
-    accelerator_ = std::make_unique<Accelerator>("accelerator", config(), dram_, fidelity_);
+    accelerator_ =
+        std::make_unique<Accelerator>("accelerator", config(), memory(), &dram_, fidelity_);
   }
   void destroy() {
     const SimulationContext::Use use(*context_);

@@ -42,7 +42,8 @@ bool copy_plain(char* to, std::string_view text) {
   };
   if (size >= 8) {
     std::uint64_t other = 0;
-    for (std::size_t at = 0; at + 8 < size; at += 8) other |= not_plain(copied(std::uint64_t(), at));
+    for (std::size_t at = 0; at + 8 < size; at += 8)
+      other |= not_plain(copied(std::uint64_t(), at));
     return (other | not_plain(copied(std::uint64_t(), size - 8))) == 0;
   }
   if (size >= 4)
@@ -60,6 +61,8 @@ std::size_t& usual_size() {
 }
 
 }  // namespace
+
+void JsonSink::put_again(JsonPiece&, const std::function<void()>& write) { write(); }
 
 void JsonSink::put(const boost::json::value& value) {
   switch (value.kind()) {
@@ -114,7 +117,7 @@ void JsonTree::end() {
 
 /// Doubled at least; a long one to what is usual.
 void JsonText::grow(std::size_t least) {
-  constexpr std::size_t kFirst = 1024, kLong = 16 << 10, kMost = 256 << 10;
+  constexpr std::size_t kFirst = 8 << 10, kLong = kFirst, kMost = 256 << 10;
   const std::size_t usual = text_.size() < kLong ? 0 : std::min(usual_size(), kMost);
   text_.resize(std::max({kFirst, 2 * text_.size(), least, usual}));
 }
@@ -253,6 +256,20 @@ void JsonText::end() {
   open_.pop_back();
   if (!level.is_on_line) add_line("", indent());
   add(level.is_object ? '}' : ']');
+}
+
+void JsonText::put_again(JsonPiece& piece, const std::function<void()>& write) {
+  if (sink_) return write();                                // its beginning may be gone at its end
+  if (!open_.empty() && open_.back().is_on_line) expand();  // as begin() does
+  const std::size_t begin = size_, depth = open_.size(), column = size_ - line_;
+  if (piece.text.empty() || piece.depth != depth || piece.column != column) {
+    write();
+    piece = {text_.substr(begin, size_ - begin), depth, column};
+    return;
+  }
+  add(piece.text);
+  const std::size_t last = piece.text.rfind('\n');
+  if (last != std::string::npos) line_ = begin + last + 1;
 }
 
 /// All lines but the present one, which no open level on a line has begun before.

@@ -14,6 +14,13 @@ namespace bitjoule {
 
 using JsonScalar = std::variant<std::nullptr_t, bool, std::int64_t, double, std::string_view>;
 
+/// The text of an object or a list that is put again and again, and where that was: as deep, and
+/// that far behind the beginning of its line, it is the same.
+struct JsonPiece {
+  std::string text;
+  std::size_t depth = 0, column = 0;
+};
+
 /// Takes one value. Before each element of a list, and each value of an object, comes item().
 class JsonSink {
  public:
@@ -24,6 +31,9 @@ class JsonSink {
   virtual void begin_object() = 0;
   virtual void begin_list() = 0;
   virtual void end() = 0;
+  /// Puts the object or list that `write` puts here; a sink that makes text may take it from
+  /// `piece`, which is of no other value.
+  virtual void put_again(JsonPiece& piece, const std::function<void()>& write);
 
   /// All of a value that is a tree.
   void put(const boost::json::value& value);
@@ -68,6 +78,7 @@ class JsonText final : public JsonSink {
   void begin_object() override { begin(true); }
   void begin_list() override { begin(false); }
   void end() override;
+  void put_again(JsonPiece& piece, const std::function<void()>& write) override;
   /// The end of the text, with a final newline.
   std::string take();
 

@@ -188,7 +188,8 @@ void read_value(const Node& node, const std::string& path, T& out, const Rule& r
 }
 
 /// Freezes a map, prepared, that means a T, which is Shared, without problems: its copies cost
-/// little, and all that is read from them is one T. Whoever changes a part of it thaws it (Node::find).
+/// little, and all that is read from them is one T. Whoever changes a part of it thaws it
+/// (Node::find).
 template <class T>
 void freeze(Node& node) {
   if (node.kind != Node::Kind::kMap || node.frozen) return;

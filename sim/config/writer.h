@@ -94,7 +94,14 @@ void write_json(T& value, JsonSink& sink) {
   if constexpr (IsOptional<T>::value) {
     value ? write_json(*value, sink) : sink.put(JsonScalar(nullptr));
   } else if constexpr (IsShared<T>::value) {
-    write_json(described(value), sink);
+    // Points of a sweep mostly have the memory and the prices of the one before.
+    struct Last {
+      T value;
+      JsonPiece piece;
+    };
+    thread_local Last last;
+    if (!last.value.is_same(value)) last = {value, {}};
+    sink.put_again(last.piece, [&] { write_json(described(value), sink); });
   } else if constexpr (IsVector<T>::value) {
     sink.begin_list();
     for (auto&& item : value) {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "core/energy/unpriced.h"
 #include "core/enums.h"
@@ -112,11 +113,17 @@ std::string estimate_text(const RunConfig& run) {
 
 std::string unpriced_text(const RunConfig& run, const std::vector<LayerResult>& layers) {
   std::vector<std::string> names;
-  const Prices prices = prices_of(run);
-  for (const LayerResult& layer : layers)  // a network's keep no prices of their own
-    for (std::string& name : unpriced_names(price(layer.counts, prices)))
+  std::optional<Prices> prices;
+  for (const LayerResult& layer : layers) {
+    const bool is_priced =
+        !layer.energy.actions.empty();  // a network's keep no prices of their own
+    if (!is_priced && !prices) prices = prices_of(run);
+    std::vector<std::string> own =
+        is_priced ? unpriced_names(layer.energy) : unpriced_names(price(layer.counts, *prices));
+    for (std::string& name : own)
       if (std::find(names.begin(), names.end(), name) == names.end())
         names.push_back(std::move(name));
+  }
   return fmt::format("{}", fmt::join(names, ", "));
 }
 

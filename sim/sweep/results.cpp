@@ -1,8 +1,10 @@
 #include "sim/sweep/results.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <stdexcept>
@@ -47,10 +49,16 @@ std::vector<std::string> strings(const json::value& value) {
   return json::value_to<std::vector<std::string>>(value);
 }
 
-std::string cell_text(const json::value& value) {
-  if (const double* real = value.if_double()) return fmt::format("{}", *real);
-  if (const json::string* text = value.if_string()) return csv_cell(std::string(*text));
-  return json::serialize(value);
+void append_cell(const json::value& value, std::string& line) {
+  const auto end = std::back_inserter(line);
+  if (const double* real = value.if_double())
+    fmt::format_to(end, FMT_COMPILE("{}"), *real);
+  else if (const std::int64_t* integer = value.if_int64())
+    fmt::format_to(end, FMT_COMPILE("{}"), *integer);
+  else if (const json::string* text = value.if_string())
+    line += csv_cell(std::string(*text));
+  else
+    line += json::serialize(value);
 }
 
 /// All metrics of all points, each after the one that comes before it in its point.
@@ -213,12 +221,13 @@ std::string results_csv(const SweepResults& results) {
     for (const std::string& label : point.labels) cells.push_back(csv_cell(label));
     cells.emplace_back(status_name(point.status));
     if (!results.constraints.empty()) cells.push_back(csv_cell(broken_constraints(results, point)));
+    for (const std::string& cell : cells) (out += cell) += ',';
     for (const std::string& metric : metrics) {
       const json::value* value = point.metrics.if_contains(metric);
-      cells.push_back(value == nullptr ? "" : cell_text(*value));
+      if (value != nullptr) append_cell(*value, out);
+      out += ',';
     }
-    cells.insert(cells.end(), {point.hash, csv_cell(point.message)});
-    out += csv_line(cells);
+    out += csv_line({point.hash, csv_cell(point.message)});
   }
   return out;
 }

@@ -1,6 +1,7 @@
 #include "sim/config/json_text.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <cstdint>
@@ -56,6 +57,55 @@ TEST_CASE("json text: an object part by part is the text of the whole") {
   parts.end();
   CHECK(parts.take().empty());
   CHECK(text == json_text(whole));
+}
+
+TEST_CASE("json text: whole numbers have the digits that others have") {
+  for (const double magnitude : {0.0, 1.0, 7.0, 1024.0, 999'999'999'999'999.0, 1e15, 1e16, 1e17})
+    for (const double number : {magnitude, -magnitude, magnitude + 0.5}) {
+      CAPTURE(number);
+      JsonText text;
+      text.put(JsonScalar(number));
+      CHECK(text.take() == fmt::format("{}\n", number));
+    }
+}
+
+TEST_CASE("json text: what is put again is the same text, at the same place and at others") {
+  const boost::json::value value = {{"long", std::string(80, 'x')}, {"deep", {{"list", {1, 2}}}}};
+  const boost::json::value small = {{"a", 1}};
+  for (const boost::json::value& part : {value, small}) {
+    JsonPiece piece;
+    // Equal places, a deeper one, one behind a longer key, and one on a line that it breaks.
+    const auto write = [&](JsonSink& sink, bool again) {
+      const auto put = [&](const char* key) {
+        sink.item(key);
+        again ? sink.put_again(piece, [&] { sink.put(part); }) : sink.put(part);
+      };
+      sink.begin_object();
+      for (const char* key : {"a", "b", "longer"}) put(key);
+      sink.item("inner");
+      sink.begin_object();
+      sink.item("n");
+      sink.put(JsonScalar(std::int64_t{1}));
+      put("a");
+      put("b");
+      sink.item("after");
+      sink.begin_object();
+      sink.item("s");
+      sink.put(JsonScalar(std::string_view("t")));
+      sink.end();
+      sink.end();
+      sink.end();
+    };
+    JsonText plain, again;
+    write(plain, false);
+    write(again, true);
+    CHECK(again.take() == plain.take());
+    JsonTree tree;
+    write(tree, true);
+    JsonTree whole;
+    write(whole, false);
+    CHECK(tree.take() == whole.take());
+  }
 }
 
 TEST_CASE("json text: maps of scalars stand on a line below 100 characters, other lists never") {

@@ -63,7 +63,8 @@ TEST_CASE("mapping memo: whatever mapping depends on is searched anew") {
   CHECK(searches("quickstart.yaml", with("dram", "lpddr4-3200.yaml")) == 1);
   // A price that the layer pays, and the old one again.
   const auto dearer = [](RunConfig& run) {
-    for (SramPoint& point : run.energy.edit().sram.points) point.read = Picojoules(point.read.value * 2);
+    for (SramPoint& point : run.energy.edit().sram.points)
+      point.read = Picojoules(point.read.value * 2);
   };
   CHECK(searches("quickstart.yaml", kLayer, dearer) == 1);
   CHECK(searches("quickstart.yaml", kLayer, dearer) == 0);

@@ -107,10 +107,30 @@ TEST_CASE(
     CHECK(&built != machine);
     CHECK(built.config().accelerator.name == changed.accelerator.name);
     CHECK(built.config().accelerator.array.rows == changed.accelerator.array.rows);
-    CHECK(built.config().dram.name == changed.dram.name);
+    CHECK(built.config().dram->name == changed.dram->name);
     CHECK(built.config().options.fidelity == changed.options.fidelity);
   }
   CHECK(&machines.of(first) == machine);
+}
+
+TEST_CASE("machines: what is priced by other prices is not priced by those of the run before") {
+  RunConfig run = read_run(file_source("quickstart.yaml"),
+                           {{"layer", "{gemm: {m: 2, n: 16, k: 16}}"}, {"values", "off"}});
+  Machines machines;
+  const auto energy = [&] {
+    const Result result = machines.of(run).run();
+    REQUIRE(result.prices);
+    const EnergyReport report = price(result.layer().counts, *result.prices);
+    CHECK(report.total == result.layer().energy.total);
+    return report.by_table->dram.value;
+  };
+  const double first = energy();
+  CHECK(energy() == first);
+  // Commands cost twice as much, and by the same table on the same machine nothing else does.
+  auto& prices = std::get<DramPerAccess>(run.energy.edit().dram.scheme);
+  prices.read = Picojoules(2 * prices.read.value);
+  prices.write = Picojoules(2 * prices.write.value);
+  CHECK(energy() == doctest::Approx(2 * first));
 }
 
 }  // namespace

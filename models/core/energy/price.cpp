@@ -182,16 +182,22 @@ UnitPrice PriceList::of(const Action& action) const {
   constexpr std::size_t kMost = 1000;  // a machine has some 60
   const std::lock_guard lock(known_->mutex);
   auto& prices = known_->prices;
-  const auto known = std::find_if(prices.begin(), prices.end(),
-                                  [&](const auto& row) { return is_same(row.first, action); });
-  if (known != prices.end()) return known->second;
+  std::size_t& next = known_->next;
+  for (std::size_t i = 0; i < prices.size(); ++i) {
+    if (next >= prices.size()) next = 0;
+    const auto& [known, price] = prices[next++];
+    if (is_same(known, action)) return price;
+  }
   UnitPrice price = unit_price(action, known_->table);
   if (prices.size() == kMost) prices.clear();
   prices.emplace_back(action, price);
   return price;
 }
 
-EnergyReport price(const Counts& counts, const PriceList& list) {
+namespace {
+
+/// But for the notes.
+EnergyReport priced(const Counts& counts, const PriceList& list) {
   const EnergyTable& table = *list;
   EnergyReport report;
   report.table = table.name;
@@ -232,8 +238,20 @@ EnergyReport price(const Counts& counts, const PriceList& list) {
   }
   report.unit = table.unit;
   report.node = nodes_of(table);
-  report.notes = table_notes(table);
-  for (std::string& note : reach_notes(counts, table)) report.notes.push_back(std::move(note));
+  return report;
+}
+
+std::vector<std::string> notes_on(const Counts& counts, const EnergyTable& table) {
+  std::vector<std::string> notes = table_notes(table);
+  for (std::string& note : reach_notes(counts, table)) notes.push_back(std::move(note));
+  return notes;
+}
+
+}  // namespace
+
+EnergyReport price(const Counts& counts, const PriceList& list) {
+  EnergyReport report = priced(counts, list);
+  report.notes = notes_on(counts, list);
   return report;
 }
 
@@ -267,16 +285,17 @@ Prices make_prices(const EnergyTable& table, const std::string& dram,
 }
 
 EnergyReport price(const Counts& counts, const Prices& prices) {
-  EnergyReport report = price(counts, prices.table);
+  EnergyReport report = priced(counts, prices.table);
   const DramCost by_table = cost_of(report, prices.table);
   std::optional<DramCost> by_device;
   if (prices.device) {
-    EnergyReport own = price(counts, *prices.device);
+    EnergyReport own = priced(counts, *prices.device);
     by_device = cost_of(own, *prices.device);
     if (prices.counted == DramPricing::kDevice) report = std::move(own);
   }
   report.dram = prices.dram;
   report.counted = prices.counted;
+  report.notes = notes_on(counts, prices.counted_list());
   report.notes.insert(report.notes.end(), prices.notes.begin(), prices.notes.end());
   report.by_table = by_table;
   report.by_device = std::move(by_device);

@@ -2,6 +2,7 @@
 // second run.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -100,6 +101,7 @@ class PriceList {
     EnergyTable table;
     std::mutex mutex;
     std::vector<std::pair<Action, UnitPrice>> prices;  ///< of any count
+    std::size_t next = 0;  ///< behind the one asked for last: most are asked for in one order
   };
   std::shared_ptr<Known> known_;
 };
@@ -108,7 +110,7 @@ class PriceList {
 struct Prices {
   PriceList table;
   std::optional<PriceList> device;  ///< the table with the DRAM's own prices in place of its
-  std::string dram;                   ///< its name
+  std::string dram;                 ///< its name
   DramPricing counted = DramPricing::kTable;
   std::vector<MachinePart> parts = {};  ///< that leak while a run lasts
   std::vector<std::string> notes = {};  ///< on these prices, besides the table's own

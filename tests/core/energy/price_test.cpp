@@ -75,6 +75,32 @@ std::string error_of(const Counts& counts, const EnergyTable& table) {
 
 }  // namespace
 
+TEST_CASE("prices: a list has the table's, whatever it was asked before") {
+  const PriceList list = plain_table();
+  const PriceList copy = list;
+  // Each differs from one before in a single thing that counts.
+  const std::vector<Action> actions = {sram(1024, 64),
+                                       sram(4096, 64),
+                                       sram(4096, 32),
+                                       sram(4096, 64, Primitive::kSramWrite),
+                                       arithmetic(Primitive::kMultiply, "int8"),
+                                       arithmetic(Primitive::kMultiply, "fp32"),
+                                       arithmetic(Primitive::kAdd, "int32"),
+                                       arithmetic(Primitive::kExp, "fp32")};
+  for (int round = 0; round < 2; ++round)
+    for (const Action& action : actions) {
+      const UnitPrice expected = unit_price(action, plain_table());
+      for (const PriceList* asked : {&list, &copy}) {
+        const UnitPrice price = asked->of(action);
+        CHECK(price.energy == expected.energy);
+        CHECK(price.why == expected.why);
+        CHECK(price.origin == expected.origin);
+      }
+    }
+  const Action missing = arithmetic(Primitive::kDivide, "fp32");
+  for (int round = 0; round < 2; ++round) CHECK_THROWS_AS(list.of(missing), Error);
+}
+
 TEST_CASE("price: quoted rows win, equal operands are one type") {
   for (const char* type : {"int8", "uint8", "int8xint8", "int8xuint8"}) {
     CHECK(unit(arithmetic(Primitive::kMultiply, type)) == 5);
