@@ -306,12 +306,12 @@ TEST_CASE("config: what stands at the root of a run stays when --set replaces it
     return std::get<IdealDramConfig>(run.dram->model).latency;
   };
   CHECK(read({other}).accelerator.array.rows == 4);
-  CHECK(read({other}).energy.name == "horowitz-2014-45nm");  // the default
+  CHECK(read({other}).energy->name == "horowitz-2014-45nm");  // the default
   CHECK(latency(read({other})) == Femtoseconds(7'000'000));  // the other accelerator's
-  CHECK(read({priced}).energy.name == "jouppi-2021-7nm");
-  CHECK(read({priced, other}).energy.name == "horowitz-2014-45nm");
-  CHECK(read({"energy=jouppi-2021-7nm.yaml", other}).energy.name == "jouppi-2021-7nm");
-  CHECK(read({"accelerator.energy=jouppi-2021-7nm.yaml", other}).energy.name ==
+  CHECK(read({priced}).energy->name == "jouppi-2021-7nm");
+  CHECK(read({priced, other}).energy->name == "horowitz-2014-45nm");
+  CHECK(read({"energy=jouppi-2021-7nm.yaml", other}).energy->name == "jouppi-2021-7nm");
+  CHECK(read({"accelerator.energy=jouppi-2021-7nm.yaml", other}).energy->name ==
         "horowitz-2014-45nm");
   CHECK(latency(read({"dram.latency=9 ns", other})) == Femtoseconds(7'000'000));
   CHECK(latency(read({other, "dram.latency=9 ns"})) == Femtoseconds(9'000'000));
@@ -319,7 +319,7 @@ TEST_CASE("config: what stands at the root of a run stays when --set replaces it
                               "dram: {model: ideal, latency: 8 ns}\n"
                               "energy: jouppi-2021-7nm.yaml\n");
   CHECK(latency(read({other})) == Femtoseconds(8'000'000));
-  CHECK(read({other}).energy.name == "jouppi-2021-7nm");
+  CHECK(read({other}).energy->name == "jouppi-2021-7nm");
   CHECK(read({other, "accelerator.array.rows=5"}).accelerator.array.rows == 5);
   CHECK(files.error({"energy="}) == "DIR/run.yaml:1:1: energy: missing");
 }

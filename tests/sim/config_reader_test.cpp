@@ -184,12 +184,12 @@ TEST_CASE("config: dram and energy belong to the accelerator, and the run file's
         "kB/s, KiB/s, MB/s, MiB/s, GB/s, GiB/s, TB/s), got \"fast\"");
   CHECK(error_of(replaced(kRun, "dram: {model: ideal, bandwidth: 12.8 GB/s}\n", "")) ==
         "run.yaml:1:1: dram: missing, here and in the accelerator");
-  CHECK(run_of(kRun).energy.name == "horowitz-2014-45nm");
-  CHECK(run_of(kRun, {{"energy", "jouppi-2021-7nm.yaml"}}).energy.name == "jouppi-2021-7nm");
-  CHECK(run_of(kRun, {{"accelerator", "edge-16x16.yaml"}}).energy.name == "horowitz-2014-45nm");
+  CHECK(run_of(kRun).energy->name == "horowitz-2014-45nm");
+  CHECK(run_of(kRun, {{"energy", "jouppi-2021-7nm.yaml"}}).energy->name == "jouppi-2021-7nm");
+  CHECK(run_of(kRun, {{"accelerator", "edge-16x16.yaml"}}).energy->name == "horowitz-2014-45nm");
   const RunConfig hbm = run_of(kRun, {{"energy.dram", "hbm2-3.9pj.yaml"}});
-  CHECK(hbm.energy.name == "horowitz-2014-45nm");
-  CHECK(std::get<DramPerAccess>(hbm.energy.dram.scheme).read.value == 249.6);
+  CHECK(hbm.energy->name == "horowitz-2014-45nm");
+  CHECK(std::get<DramPerAccess>(hbm.energy->dram.scheme).read.value == 249.6);
 }
 
 TEST_CASE("config: a base file stands where a map has nothing of its own") {

@@ -138,7 +138,7 @@ TEST_CASE("plain structs: a value out of its range is told by name and range") {
             [](RunConfig& r) { r.accelerator.array.rows = r.accelerator.dma.queue = 0; }},
            {"dram.bandwidth: expected 1..1125899906842624 bytes per second, got 0",
             [](RunConfig& r) {
-              std::get<IdealDramConfig>(r.dram.model).bandwidth = BytesPerSecond(0);
+              std::get<IdealDramConfig>(r.dram.edit().model).bandwidth = BytesPerSecond(0);
             }},
            {"gemm.k: expected 1..2147483648, got 0",
             [](RunConfig& r) {
