@@ -174,6 +174,7 @@ void NetworkRunner::simulate_beside(const std::vector<Step>& steps, const Progre
   std::stable_sort(jobs.begin(), jobs.end(), [](const Step* a, const Step* b) {
     return work_of(*a->layer) > work_of(*b->layer);
   });
+  if (run_.options.fidelity != Fidelity::kEstimate) prepare_simulation();  // before they are forked
   const auto outcomes = run_.options.workers->run(
       jobs.size(),
       [&](std::size_t job) { return outcome_text(runner_.simulate(waiting_[jobs[job]->key])); },

@@ -82,8 +82,9 @@ std::vector<Override> with_options(const Source& run, std::vector<Override> over
   return a.network.overrides(run, overrides, given_files(a.inputs));
 }
 
-/// Loads SystemC beside what is done until a machine needs it, and waits for it in the end: that takes
-/// as long as all else of a small run. What it throws is thrown again where the machine is made.
+/// Loads SystemC beside what is done until a machine needs it, and waits for it in the end: that
+/// takes as long as all else of a small run. What it throws is thrown again where the machine is
+/// made.
 std::future<void> loading_simulation(const std::vector<Override>& overrides) {
   const bool estimates = std::any_of(overrides.begin(), overrides.end(), [](const Override& o) {
     return o.path == "fidelity" && o.value == enum_name(Fidelity::kEstimate);
@@ -222,6 +223,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   std::vector<Override> all = with_options(source, overrides, a);
   const std::future<void> loading = loading_simulation(all);
   RunConfig run = read_given_run(source, all);
+  if (a.jobs > 1 && loading.valid()) loading.wait();  // no thread has locks while others are forked
   require_places(a);
   if (!a.store.empty()) require_writable_directory(a.store);
   if (!run.phases.empty()) {
