@@ -1,8 +1,10 @@
 #include "run/network_tensor.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "core/index.h"
 #include "core/numeric/affine.h"
 #include "core/numeric/coded_tensor.h"
 #include "core/numeric/float_formats.h"
@@ -17,6 +19,14 @@ bool is_integer_per_tensor(const StorageLayout& layout) {
 bool same_format(const TensorFormat& a, const TensorFormat& b) {
   return a.format == b.format && a.granularity == b.granularity && a.group_size == b.group_size &&
          a.symmetric == b.symmetric && a.scale == b.scale && a.zero_point == b.zero_point;
+}
+
+constexpr std::int64_t kPiece = 2048;  // elements that stay in the first level of caches
+
+/// body(first, count) for the pieces of `count` elements.
+template <class Body>
+void for_each_piece(std::int64_t count, Body body) {
+  for (std::int64_t i = 0; i < count; i += kPiece) body(i, std::min(kPiece, count - i));
 }
 
 /// The scale that holds these values.
@@ -66,7 +76,14 @@ NetworkTensor number_tensor(std::vector<std::int32_t> codes) {
 }
 
 GroupParameters calibrated(const TensorFormat& format, const std::vector<double>& reference) {
-  return scale_of(storage_layout(format), {reference.begin(), reference.end()});
+  const StorageLayout layout = storage_layout(format);
+  GroupStatistics statistics;
+  std::array<float, kPiece> piece;
+  for_each_piece(static_cast<std::int64_t>(reference.size()), [&](std::int64_t i, std::int64_t n) {
+    std::copy_n(reference.begin() + i, n, piece.begin());
+    statistics.add(layout, piece.data(), n);
+  });
+  return affine_parameters(layout, statistics);
 }
 
 NetworkTensor stored_tensor(const TensorFormat& format, std::vector<float> values,
@@ -81,18 +98,23 @@ NetworkTensor stored_tensor(const TensorFormat& format, std::vector<float> value
                               : layout.dynamic ? scale_of(layout, values)
                                                : calibrated(format, tensor.reference);
     const auto n = static_cast<std::int64_t>(values.size());
-    std::vector<std::uint16_t> coded(values.size());
-    encode_affine(layout, p, values.data(), n, coded.data());
-    for (std::uint16_t& code : coded) code &= (1u << layout.format->bits) - 1;
-    decode_affine(layout, p, coded.data(), n, values.data());
+    std::array<std::uint16_t, kPiece> coded;
+    std::array<std::int16_t, kPiece> extended;
+    tensor.codes.reserve(values.size());
+    for_each_piece(n, [&](std::int64_t first, std::int64_t count) {
+      float* piece = &values[at(first)];
+      encode_affine(layout, p, piece, count, coded.data());
+      for (std::int64_t i = 0; i < count; ++i) coded[at(i)] &= (1u << layout.format->bits) - 1;
+      decode_affine(layout, p, coded.data(), count, piece);
+      if (layout.format->is_signed) {
+        sign_extend(layout, coded.data(), count, extended.data());
+        tensor.codes.insert(tensor.codes.end(), extended.begin(), extended.begin() + count);
+      } else {
+        tensor.codes.insert(tensor.codes.end(), coded.begin(), coded.begin() + count);
+      }
+    });
     tensor.scale = p.scale;
     tensor.zero_point = p.zero_point;
-    tensor.codes.assign(coded.begin(), coded.end());
-    if (layout.format->is_signed) {
-      std::vector<std::int16_t> extended(coded.size());
-      sign_extend(layout, coded.data(), n, extended.data());
-      tensor.codes.assign(extended.begin(), extended.end());
-    }
   } else if (layout.format->cls == FormatClass::kFloat) {
     round_to(layout.format->fp, values.data(), static_cast<std::int64_t>(values.size()),
              values.data());

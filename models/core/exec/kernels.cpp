@@ -23,14 +23,39 @@ constexpr std::int64_t kFewRows = 6;
 
 std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
+/// 0 of zeros alone.
+BITJOULE_INLINE std::uint32_t bits_of_magnitude(float x) { return bits_of(x) << 1; }
+BITJOULE_INLINE std::uint32_t bits_of_magnitude(std::int16_t x) {
+  return static_cast<std::uint16_t>(x);
+}
+
+/// The end of x[begin..end) without the zeros there. Many at a time: causal rows end with many.
+template <class T>
+BITJOULE_INLINE std::int64_t end_of_row(const T* x, std::int64_t begin, std::int64_t end) {
+  constexpr std::int64_t kAtOnce = 64;
+  for (; end - begin >= kAtOnce; end -= kAtOnce) {
+    std::uint32_t any = 0;
+    for (std::int64_t i = 0; i < kAtOnce; ++i) any |= bits_of_magnitude(x[end - kAtOnce + i]);
+    if (any != 0) break;
+  }
+  while (end > begin && x[end - 1] == 0) --end;
+  return end;
+}
+BITJOULE_VECTORIZE std::int64_t last_filled(const float* x, std::int64_t begin, std::int64_t end) {
+  return end_of_row(x, begin, end);
+}
+BITJOULE_VECTORIZE std::int64_t last_filled(const std::int16_t* x, std::int64_t begin,
+                                            std::int64_t end) {
+  return end_of_row(x, begin, end);
+}
+
 /// Elements up to the last one of some rows that is not 0; at least one. Products with the others
 /// change no sum: see multiply_floats().
 template <class T>
 std::int64_t filled(RowView<T> a, std::int64_t rows, std::int64_t k) {
   std::int64_t end = 1;
-  for (std::int64_t row = rows; row-- > 0;)  // the last first: causal rows become longer
-    for (std::int64_t i = k; i > end; --i)
-      if (a.row(row)[i - 1] != 0) end = i;
+  for (std::int64_t row = rows; row-- > 0 && end < k;)  // the last first: causal rows get longer
+    end = a.row(row)[k - 1] != 0 ? k : last_filled(a.row(row), end, k);
   return end;
 }
 

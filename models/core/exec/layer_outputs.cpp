@@ -36,6 +36,26 @@ BITJOULE_VECTORIZE void decode_codes(const std::int32_t* codes, std::int64_t n, 
   for (std::int64_t i = 0; i < n; ++i) values[i] = static_cast<float>(codes[i] - zero) * scale;
 }
 
+/// Reals as codes: rounded half to even, then clamped. Clamped first, to integers, which changes no
+/// code and keeps the sum with 1.5 * 2^52 where doubles are integers: adding it rounds so.
+BITJOULE_VECTORIZE_WIDELY void encode_reals(const float* reals, std::int64_t n, float scale,
+                                            std::int32_t zero, ClampRange range,
+                                            std::int32_t* codes) {
+  constexpr double kHalfEven = 6755399441055744.0;
+  const double lo = range.lo - zero, hi = range.hi - zero;
+  for (std::int64_t i = 0; i < n; ++i) {
+    double scaled = static_cast<double>(reals[i]) / static_cast<double>(scale);
+    scaled = scaled < lo ? lo : scaled;
+    scaled = scaled > hi ? hi : scaled;
+    codes[i] = static_cast<std::int32_t>(((scaled + kHalfEven) - kHalfEven) + zero);
+  }
+}
+
+BITJOULE_VECTORIZE void add_values(const float* sums, const float* values, std::int64_t n,
+                                   float* results) {
+  for (std::int64_t i = 0; i < n; ++i) results[i] = sums[i] + values[i];
+}
+
 }  // namespace
 
 /// Results are the sums of floats as they are, which stay where they were summed.
@@ -114,21 +134,20 @@ void LayerValues::scale_float_sums(const ResultRun& run) {
 
 /// Scaled groups or float MACs: `count` results of rows `row` and up.
 void LayerValues::finish_floats(std::int64_t row, std::int64_t count, std::size_t index) {
-  if (!integer_output()) {
-    if (yields_float_sums()) return;
-    const float* sums = &acc_f_[index];
-    float* outputs = &outputs_[index];
-    for (std::int64_t i = 0; i < count; ++i) outputs[i] = activated(with_bias(row + i, sums[i]));
+  if (yields_float_sums()) return;
+  float* outputs = &outputs_[index];
+  const float* reals = &acc_f_[index];
+  if (bias_ != nullptr) {
+    add_values(reals, &bias_->values[at(row)], count, outputs);
+    reals = outputs;
+  }
+  if (integer_output()) {
+    std::int32_t* codes = &output_codes_[index];
+    encode_reals(reals, count, output_scale_, output_zero_, range_, codes);
+    decode_codes(codes, count, output_zero_, output_scale_, outputs);
     return;
   }
-  for (std::int64_t i = 0; i < count; ++i, ++index) {
-    const float value = with_bias(row + i, acc_f_[index]);
-    // Round half to even, then clamp.
-    const double code = std::nearbyint(static_cast<double>(value) / output_scale_) + output_zero_;
-    output_codes_[index] =
-        static_cast<std::int32_t>(std::clamp<double>(code, range_.lo, range_.hi));
-    outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
-  }
+  for (std::int64_t i = 0; i < count; ++i) outputs[i] = activated(reals[i]);
 }
 
 /// Sums as reals, where nothing is to be added to them or cut off.

@@ -1,6 +1,7 @@
 // Operators over whole rows: vector_values' first family.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <optional>
 
 #include "core/exec/vector_values.h"
@@ -8,6 +9,7 @@
 #include "core/interrupt.h"
 #include "core/numeric/exponential.h"
 #include "core/numeric/operand_transform.h"
+#include "core/numeric/vectorize.h"
 
 namespace bitjoule {
 namespace {
@@ -40,16 +42,32 @@ class DistanceScores {
   std::vector<std::int64_t> buckets_;  ///< of distances 1 - cols ... cols - 1
 };
 
-/// The largest of at least one element; four at a time, since one would wait for the other.
-float largest_of(const float* x, std::int64_t n) {
-  constexpr std::int64_t kAtOnce = 4;
-  float largest[kAtOnce] = {x[0], x[0], x[0], x[0]};
+/// The largest of at least one element; many at a time, since one would wait for the other.
+BITJOULE_VECTORIZE_WIDELY float largest_of(const float* x, std::int64_t n) {
+  constexpr std::int64_t kAtOnce = 32;
+  typedef float Lanes __attribute__((vector_size(kAtOnce * sizeof(float))));
+  float largest[kAtOnce];
+  for (float& lane : largest) lane = x[0];
+  Lanes found;
+  std::memcpy(&found, largest, sizeof found);
   std::int64_t i = 0;
-  for (; i + kAtOnce <= n; i += kAtOnce)
-    for (std::int64_t j = 0; j < kAtOnce; ++j)
-      largest[j] = largest[j] < x[i + j] ? x[i + j] : largest[j];
+  for (; i + kAtOnce <= n; i += kAtOnce) {
+    Lanes next;
+    std::memcpy(&next, x + i, sizeof next);
+    found = found < next ? next : found;
+  }
+  std::memcpy(largest, &found, sizeof found);
   for (; i < n; ++i) largest[0] = largest[0] < x[i] ? x[i] : largest[0];
-  return std::max(std::max(largest[0], largest[1]), std::max(largest[2], largest[3]));
+  return *std::max_element(largest, largest + kAtOnce);
+}
+
+BITJOULE_VECTORIZE_WIDELY void subtract_and_scale(const float* x, std::int64_t n, float subtracted,
+                                                  float factor, float* y) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = factor * (x[i] - subtracted);
+}
+
+BITJOULE_VECTORIZE_WIDELY void scale_all(float* values, std::int64_t n, float factor) {
+  for (std::int64_t i = 0; i < n; ++i) values[i] *= factor;
 }
 
 /// Rows of softmax side by side: a sum's chain of additions waits for itself, but not for others.
@@ -65,20 +83,23 @@ struct VisibleRow {
 /// Powers of one row, of which the largest is 1, still to be divided by their sum.
 VisibleRow softmax_powers(const float* x, std::int64_t first, std::int64_t visible, float alpha,
                           const HeadScores& head, float* y) {
-  if (head.slope == 0)
-    std::copy(x + first, x + visible, y + first);
-  else
+  const float* scores = x;
+  if (head.slope != 0) {
     for (std::int64_t i = first; i < visible; ++i)
       y[i] = x[i] + head.slope * static_cast<float>(i - visible + 1);
-  if (!head.distances.empty())
-    for (std::int64_t i = first; i < visible; ++i) y[i] += head.distances[at(i)];
-  float max = largest_of(y + first, visible - first);
+    scores = y;
+  }
+  if (!head.distances.empty()) {
+    for (std::int64_t i = first; i < visible; ++i) y[i] = scores[i] + head.distances[at(i)];
+    scores = y;
+  }
+  float max = largest_of(scores + first, visible - first);
   // The sink is no product of query and key: it is not scaled.
   if (head.sink != nullptr) max = std::max(max, *head.sink / alpha);
   VisibleRow row{y + first, visible - first, 0};
   if (head.sink != nullptr)
     row.sum = rounded(std::exp(static_cast<double>(*head.sink - alpha * max)));
-  for (std::int64_t i = first; i < visible; ++i) y[i] = alpha * (y[i] - max);
+  subtract_and_scale(scores + first, row.count, max, alpha, row.first);
   exponentiate(row.first, row.count);
   return row;
 }
@@ -124,10 +145,7 @@ std::vector<float> softmax(const VectorOp& op, const VectorOperands& o) {
                                        &values[at(r * n)]);
     }
     add_columns(rows);
-    for (const VisibleRow& row : rows) {
-      const float inverse = 1.0f / row.sum;
-      for (std::int64_t i = 0; i < row.count; ++i) row.first[i] *= inverse;
-    }
+    for (const VisibleRow& row : rows) scale_all(row.first, row.count, 1.0f / row.sum);
   }
   return values;
 }

@@ -35,15 +35,29 @@ BITJOULE_INLINE double exponential_of(double x) {
   return y * two_to(half) * two_to((n - (half - kExponentRound)) + kExponentRound);
 }
 
+/// Whole vectors alone: what is left of a row is filled up to some, as one number takes as long.
+template <class T>
+BITJOULE_INLINE void exponentiate_all(T* values, std::int64_t n) {
+  constexpr std::int64_t kTogether = 16;
+  const std::int64_t whole = n / kTogether * kTogether;
+  for (std::int64_t i = 0; i < whole; ++i)
+    values[i] = static_cast<T>(exponential_of(static_cast<double>(values[i])));
+  if (whole == n) return;
+  T rest[kTogether] = {};
+  for (std::int64_t i = whole; i < n; ++i) rest[i - whole] = values[i];
+  for (std::int64_t i = 0; i < kTogether; ++i)
+    rest[i] = static_cast<T>(exponential_of(static_cast<double>(rest[i])));
+  for (std::int64_t i = whole; i < n; ++i) values[i] = rest[i - whole];
+}
+
 }  // namespace
 
 BITJOULE_VECTORIZE_WIDELY void exponentiate(double* values, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) values[i] = exponential_of(values[i]);
+  exponentiate_all(values, n);
 }
 
 BITJOULE_VECTORIZE_WIDELY void exponentiate(float* values, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i)
-    values[i] = static_cast<float>(exponential_of(static_cast<double>(values[i])));
+  exponentiate_all(values, n);
 }
 
 }  // namespace bitjoule

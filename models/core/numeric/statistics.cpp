@@ -91,10 +91,18 @@ bool needs_min_max(const StorageLayout& layout) {
 void GroupStatistics::add(const StorageLayout& layout, const float* x, std::int64_t n) {
   const Format& f = *layout.format;
   if (f.mean_scale) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      if (!std::isfinite(x[i])) continue;
-      abs_sum += std::abs(static_cast<double>(x[i]));
-      ++finite;
+    // Zeros add nothing: causal rows end with many, and each sum waits for the one before.
+    constexpr std::int64_t kTogether = 64;
+    for (std::int64_t first = 0; first < n; first += kTogether) {
+      const std::int64_t end = std::min(first + kTogether, n);
+      std::uint32_t any = 0;
+      for (std::int64_t i = first; i < end; ++i) any |= bits_of(x[i]) << 1;
+      if (any == 0) finite += end - first;
+      for (std::int64_t i = first; any != 0 && i < end; ++i) {
+        if (!std::isfinite(x[i])) continue;
+        abs_sum += std::abs(static_cast<double>(x[i]));
+        ++finite;
+      }
     }
   } else if (needs_min_max(layout)) {
     float low, high;

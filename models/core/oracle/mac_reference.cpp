@@ -42,12 +42,26 @@ void multiply_row(const double* x, const W* w, std::int64_t n, std::int64_t k, d
   }
 }
 
+/// Whether some elements are all 0.
+BITJOULE_VECTORIZE bool are_zeros(const double* x, std::int64_t n) {
+  std::uint64_t any = 0;
+  for (std::int64_t i = 0; i < n; ++i) any |= bits_of(x[i]) << 1;  // without the sign
+  return any == 0;
+}
+
 /// Elements up to the last one of some rows that is not 0.
 std::int64_t filled(const double* x, std::int64_t rows, std::int64_t k) {
+  constexpr std::int64_t kAtOnce = 32;
   std::int64_t end = 0;
-  for (std::int64_t row = rows; row-- > 0;)  // the last first: causal rows become longer
-    for (std::int64_t i = k; i > end; --i)
-      if (x[row * k + i - 1] != 0) end = i;
+  for (std::int64_t row = rows; row-- > 0;) {  // the last first: causal rows become longer
+    const double* of_row = x + row * k;
+    std::int64_t last = k;
+    while (last - end >= kAtOnce && of_row[last - 1] == 0 &&
+           are_zeros(of_row + last - kAtOnce, kAtOnce))
+      last -= kAtOnce;
+    while (last > end && of_row[last - 1] == 0) --last;
+    end = last;
+  }
   return end;
 }
 

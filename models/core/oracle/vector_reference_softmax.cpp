@@ -2,27 +2,45 @@
 // distances.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/index.h"
 #include "core/interrupt.h"
 #include "core/numeric/exponential.h"
+#include "core/numeric/vectorize.h"
 #include "core/oracle/vector_reference_parts.h"
 
 namespace bitjoule::reference {
 namespace {
 
-/// Of any number of elements; four at a time, since one would wait for the other.
-double largest_of(const double* x, std::int64_t n) {
-  constexpr std::int64_t kAtOnce = 4;
+/// The largest factor * x[i]; `Lanes` at a time, since one would wait for the other.
+BITJOULE_VECTORIZE_WIDELY double largest_of(const double* x, std::int64_t n, double factor) {
+  constexpr std::int64_t kAtOnce = 16;
+  typedef double Lanes __attribute__((vector_size(kAtOnce * sizeof(double))));
   double largest[kAtOnce];
   std::fill_n(largest, kAtOnce, -std::numeric_limits<double>::infinity());
+  Lanes found;
+  std::memcpy(&found, largest, sizeof found);
   std::int64_t i = 0;
-  for (; i + kAtOnce <= n; i += kAtOnce)
-    for (std::int64_t j = 0; j < kAtOnce; ++j)
-      largest[j] = x[i + j] > largest[j] ? x[i + j] : largest[j];
-  for (; i < n; ++i) largest[0] = x[i] > largest[0] ? x[i] : largest[0];
+  for (; i + kAtOnce <= n; i += kAtOnce) {
+    Lanes next;
+    std::memcpy(&next, x + i, sizeof next);
+    next *= factor;
+    found = next > found ? next : found;
+  }
+  std::memcpy(largest, &found, sizeof found);
+  for (; i < n; ++i) largest[0] = factor * x[i] > largest[0] ? factor * x[i] : largest[0];
   return *std::max_element(largest, largest + kAtOnce);
+}
+
+BITJOULE_VECTORIZE_WIDELY void scale_and_subtract(const double* x, std::int64_t n, double factor,
+                                                  double subtracted, double* y) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = factor * x[i] - subtracted;
+}
+
+BITJOULE_VECTORIZE_WIDELY void divide_all(double* values, std::int64_t n, double divisor) {
+  for (std::int64_t i = 0; i < n; ++i) values[i] /= divisor;
 }
 
 /// A row's columns that are seen, whose sum is a chain of additions, each waiting for the one
@@ -40,13 +58,16 @@ constexpr std::int64_t kSideBySide = 8;
 SeenColumns powers_of_scores(const double* x, std::int64_t begin, std::int64_t end, double alpha,
                              double slope, const Values& sinks, const Values& of_distances,
                              double* y) {
-  for (std::int64_t i = begin; i < end; ++i) y[i] = alpha * x[i];
+  const bool is_plain = slope == 0 && of_distances.empty();
+  if (!is_plain) scale_and_subtract(x + begin, end - begin, alpha, 0, y + begin);
   for (std::int64_t i = begin; slope != 0 && i < end; ++i)
     y[i] -= slope * static_cast<double>(end - 1 - i);
   for (std::int64_t i = begin; !of_distances.empty() && i < end; ++i) y[i] += of_distances[at(i)];
-  double largest = largest_of(y + begin, end - begin);
+  const double* scores = is_plain ? x : y;
+  const double factor = is_plain ? alpha : 1;
+  double largest = largest_of(scores + begin, end - begin, factor);
   for (const double sink : sinks) largest = std::fmax(largest, sink);
-  for (std::int64_t i = begin; i < end; ++i) y[i] -= largest;
+  scale_and_subtract(scores + begin, end - begin, factor, largest, y + begin);
   exponentiate(y + begin, end - begin);
   SeenColumns seen{y + begin, end - begin, 0};
   for (const double sink : sinks) seen.sum += std::exp(sink - largest);
@@ -64,7 +85,7 @@ void divide_by_sums(SeenColumns (&rows)[kSideBySide]) {
     for (std::int64_t r = 0; r < kSideBySide; ++r) sums[r] += rows[r].first[i];
   for (std::int64_t r = 0; r < kSideBySide; ++r) {
     for (std::int64_t i = shortest; i < rows[r].count; ++i) sums[r] += rows[r].first[i];
-    for (std::int64_t i = 0; i < rows[r].count; ++i) rows[r].first[i] /= sums[r];
+    divide_all(rows[r].first, rows[r].count, sums[r]);
   }
 }
 
