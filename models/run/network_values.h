@@ -62,6 +62,9 @@ class NetworkValues {
   bool finish_exactly(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem);
   /// Rows of each expert of a layer, by the routing.
   std::vector<std::int64_t> loads(const NetworkLayer& layer) const;
+  Side side() const { return side_; }
+  /// What a layer, or an input, has yielded and others still read.
+  const NetworkTensor& tensor(const std::string& name) const { return store_->get(name); }
   /// Runs a vector operator.
   VectorQuality run(const NetworkLayer& layer, const VectorFormats& formats);
   /// What a fused attention yields, and how it compares with the oracle.

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/error.h"
+#include "core/recycled.h"
 
 namespace bitjoule {
 namespace {
@@ -52,7 +55,14 @@ void TensorStore::put(const std::string& name, NetworkTensor tensor) {
 
 void TensorStore::release(const NetworkLayer& layer, const std::string& before) {
   for (const std::string& name : reads(layer, before))
-    if (--readers_[name] == 0) tensors_.erase(name);
+    if (--readers_[name] == 0) {
+      const auto found = tensors_.find(name);
+      if (found == tensors_.end()) continue;
+      recycle(std::move(found->second.values));
+      recycle(std::move(found->second.reference));
+      recycle(std::move(found->second.codes));
+      tensors_.erase(found);
+    }
 }
 
 }  // namespace bitjoule

@@ -94,10 +94,13 @@ ValuePass::ValuePass(const RunConfig& run, const Network& network, TensorObserve
         throw input_error("a mixture of experts: evaluations of accuracy do not run it");
       add_step(layer, runner, observer == nullptr);
     });
+  for (std::size_t i = 0; observer == nullptr && i < steps_.size(); ++i)
+    if (auto pass = HeadPass::make(run_, network_, steps_, i, values_.side()))
+      heads_.emplace(i, std::move(pass));
 }
 
 void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner, bool may_mask) {
-  Step step;
+  ValueStep step;
   step.layer = &layer;
   if (std::holds_alternative<VectorOp>(layer.op)) {
     step.formats = vector_formats(layer, run_.precision);
@@ -119,29 +122,16 @@ void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner, b
   steps_.push_back(std::move(step));
 }
 
-void ValuePass::run_step(const Step& step) {
-  const NetworkLayer& layer = *step.layer;
-  if (std::holds_alternative<VectorOp>(layer.op)) {
-    values_.run(layer, step.formats);
-    return;
-  }
-  if (layer.fused) {
-    values_.finish(layer, values_.attention(layer, *step.program.attention, Verify::kOff).tensor);
-    return;
-  }
-  const MappingProblem& problem = step.program.problem;
-  if (values_.finish_exactly(layer, step.mac.op, problem)) return;
-  MacOperands operands = values_.operands(layer, step.mac.op, problem);
-  LayerOutputs outputs =
-      compute_outputs(step.program, step.mac.op, step.requantize, std::move(operands.given));
-  values_.finish(layer, mac_result(std::move(operands), std::move(outputs), problem));
-}
-
 std::vector<NetworkOutputValues> ValuePass::run(std::map<std::string, NetworkTensor> inputs) {
   values_.begin(network_, std::move(inputs));
-  for (const Step& step : steps_) {
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
     check_interrupt();
-    with_name(*step.layer, [&] { run_step(step); });
+    const auto heads = heads_.find(i);
+    if (heads != heads_.end() && heads->second->run(values_)) {
+      i += heads->second->steps() - 1;
+      continue;
+    }
+    with_name(*steps_[i].layer, [&] { run_step(values_, steps_[i]); });
   }
   return values_.end();
 }

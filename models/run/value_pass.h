@@ -3,13 +3,13 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "core/mapping/vector_program.h"
+#include "run/head_pass.h"
 #include "run/network_values.h"
 #include "run/run_config.h"
-#include "run/simulation.h"
 
 namespace bitjoule {
 
@@ -32,20 +32,12 @@ class ValuePass {
   const Network& network() const { return network_; }
 
  private:
-  /// A layer, and of one with MACs what it takes to compute it.
-  struct Step {
-    const NetworkLayer* layer = nullptr;
-    Layer mac;
-    Requantize requantize = {};
-    LayerProgram program;
-    VectorFormats formats;
-  };
   void add_step(const NetworkLayer& layer, const class LayerRunner& runner, bool may_mask);
-  void run_step(const Step& step);
 
   const RunConfig& run_;
   Network network_;  ///< with the passes that find dynamic scales, and all arithmetic named
-  std::vector<Step> steps_;
+  std::vector<ValueStep> steps_;
+  std::map<std::size_t, std::unique_ptr<HeadPass>> heads_;  ///< by the first of their steps
   NetworkValues values_;
 };
 

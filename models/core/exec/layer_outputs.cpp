@@ -8,7 +8,7 @@
 #include "core/numeric/float_formats.h"
 #include "core/numeric/requantize.h"
 #include "core/numeric/vectorize.h"
-#include "core/resize.h"
+#include "core/recycled.h"
 
 namespace bitjoule {
 namespace {
@@ -74,7 +74,7 @@ void LayerValues::set_output_scale(float scale, std::int32_t zero_point) {
 void LayerValues::prepare_output() {
   const Lowered& l = problem_.layer;
   output_ready_ = true;
-  if (!yields_float_sums()) resize(outputs_, at(l.output_elements()));
+  if (!yields_float_sums() && outputs_.empty()) outputs_ = recycled<float>(at(l.output_elements()));
   is_bounded_ = !problem_.stage.activation.empty();
   bounds_ = activation_bounds(problem_.stage.activation);
   requantizer_.reset();

@@ -8,6 +8,7 @@
 #include "core/interrupt.h"
 #include "core/numeric/mac.h"
 #include "core/numeric/vectorize.h"
+#include "core/recycled.h"
 #include "core/resize.h"
 
 namespace bitjoule {
@@ -109,6 +110,12 @@ void fill_weights(const MappingProblem& p, const Tile& tile, const std::vector<T
     }
 }
 
+/// Whether an output pixel has its own input alone.
+bool is_pointwise(const Lowered& l) {
+  return l.kernel_h == 1 && l.kernel_w == 1 && l.stride_h == 1 && l.stride_w == 1 &&
+         l.pad_top == 0 && l.pad_left == 0 && l.out_height == l.height && l.out_width == l.width;
+}
+
 }  // namespace
 
 std::int64_t output_pixel(const Lowered& l, const Tile& tile, std::int64_t m) {
@@ -141,18 +148,15 @@ LayerValues::LayerValues(const MappingProblem& problem, const QuantizedTensor& i
                     : Borrowed<float>(all_values(inputs, problem.path.mac));
     wf_ = along_k(problem.layer, all_values(weights, problem.path.mac));
   }
-  if (is_integer() && problem.path.scale_group == 0) resize(acc_i_, results);
-  if (integer_output()) output_codes_.resize(results);
+  // The first of k sets each accumulator.
+  if (is_integer() && problem.path.scale_group == 0) acc_i_ = recycled<std::int32_t>(results);
+  if (integer_output()) output_codes_ = recycled<std::int32_t>(results);
 }
 
-/// Accumulators of floats come with their tiles: what is set to 0 is still in the cache then.
-void LayerValues::make_room(const Tile& tile) {
-  if (!acc_i_.empty()) return;
-  const Lowered& l = problem_.layer;
-  const std::int64_t last_pixel = output_pixel(l, tile, tile.m() - 1);
-  const std::size_t end = at(l.output_index(tile.g1 - 1, last_pixel, tile.n1 - 1) + 1);
-  acc_f_.reserve(at(l.output_elements()));
-  if (acc_f_.size() < end) resize(acc_f_, end);
+/// Accumulators of floats, which their first partial sums set.
+void LayerValues::make_room(const Tile&) {
+  if (acc_i_.empty() && acc_f_.empty())
+    acc_f_ = recycled<float>(at(problem_.layer.output_elements()));
 }
 
 bool LayerValues::integer_output() const {
@@ -192,11 +196,7 @@ bool LayerValues::yields_rows(const Tile& tile) const {
 
 /// Whether the inputs of a tile are rows of its tensor, one after the other.
 bool LayerValues::lies_in_rows(const Tile& tile) const {
-  const Lowered& l = problem_.layer;
-  const bool is_pointwise = l.kernel_h == 1 && l.kernel_w == 1 && l.stride_h == 1 &&
-                            l.stride_w == 1 && l.pad_top == 0 && l.pad_left == 0 &&
-                            l.out_height == l.height && l.out_width == l.width;
-  return is_pointwise && has_pixels_in_order(tile);
+  return is_pointwise(problem_.layer) && has_pixels_in_order(tile);
 }
 
 /// The inputs of a group of a tile: where they lie, or as load_inputs() has gathered them.
@@ -514,6 +514,8 @@ std::int64_t LayerValues::weight_sum(std::int64_t row, std::int64_t k0, std::int
 const ScaleEntry& LayerValues::input_scale(std::int64_t g, std::int64_t pixel,
                                            std::int64_t k) const {
   if (input_scales_->is_one()) return input_scales_->at(0, 0);
+  if (is_pointwise(problem_.layer) && inputs_.k() == problem_.layer.channels)
+    return input_scales_->at(g * problem_.layer.extents.m + pixel, k);
   const std::int64_t index = problem_.layer.input_index(g, pixel, k);
   return index < 0 ? input_scales_->at(0, 0)
                    : input_scales_->at(index / inputs_.k(), index % inputs_.k());

@@ -10,6 +10,7 @@
 #include "core/numeric/exponential.h"
 #include "core/numeric/operand_transform.h"
 #include "core/numeric/vectorize.h"
+#include "core/recycled.h"
 
 namespace bitjoule {
 namespace {
@@ -42,23 +43,29 @@ class DistanceScores {
   std::vector<std::int64_t> buckets_;  ///< of distances 1 - cols ... cols - 1
 };
 
-/// The largest of at least one element; many at a time, since one would wait for the other.
+/// The largest of at least one element; many at a time, since one would wait for the other. What is
+/// left of a row is looked at together with some that have been: a maximum stays.
 BITJOULE_VECTORIZE_WIDELY float largest_of(const float* x, std::int64_t n) {
-  constexpr std::int64_t kAtOnce = 32;
+  constexpr std::int64_t kAtOnce = 16;
   typedef float Lanes __attribute__((vector_size(kAtOnce * sizeof(float))));
   float largest[kAtOnce];
   for (float& lane : largest) lane = x[0];
-  Lanes found;
-  std::memcpy(&found, largest, sizeof found);
-  std::int64_t i = 0;
-  for (; i + kAtOnce <= n; i += kAtOnce) {
-    Lanes next;
-    std::memcpy(&next, x + i, sizeof next);
-    found = found < next ? next : found;
+  if (n < kAtOnce) {
+    for (std::int64_t i = 0; i < n; ++i) largest[i] = largest[i] < x[i] ? x[i] : largest[i];
+  } else {
+    Lanes found;
+    std::memcpy(&found, largest, sizeof found);
+    for (std::int64_t i = 0; i < n; i += kAtOnce) {
+      Lanes next;
+      std::memcpy(&next, x + std::min(i, n - kAtOnce), sizeof next);
+      found = found < next ? next : found;
+    }
+    std::memcpy(largest, &found, sizeof found);
   }
-  std::memcpy(largest, &found, sizeof found);
-  for (; i < n; ++i) largest[0] = largest[0] < x[i] ? x[i] : largest[0];
-  return *std::max_element(largest, largest + kAtOnce);
+  for (std::int64_t half = kAtOnce / 2; half > 0; half /= 2)
+    for (std::int64_t i = 0; i < half; ++i)
+      largest[i] = largest[i] < largest[i + half] ? largest[i + half] : largest[i];
+  return largest[0];
 }
 
 BITJOULE_VECTORIZE_WIDELY void subtract_and_scale(const float* x, std::int64_t n, float subtracted,
@@ -120,29 +127,29 @@ void add_columns(VisibleRow (&rows)[kRowsAtOnce]) {
   }
 }
 
-/// Some rows at a time, whose results grow with them: zeros are there where nothing is visible.
+/// Some rows at a time; zeros are where nothing is visible.
 std::vector<float> softmax(const VectorOp& op, const VectorOperands& o) {
   const float alpha = rounded(vector_alpha(op));
   const std::int64_t n = op.cols;
   std::optional<DistanceScores> distances;
   if (op.distances) distances.emplace(op, o.distances);
-  std::vector<float> values;
-  values.reserve(at(op.elements()));
+  std::vector<float> values = recycled<float>(at(op.elements()));
   for (std::int64_t begin = 0; begin < op.rows; begin += kRowsAtOnce) {
     const std::int64_t end = std::min(begin + kRowsAtOnce, op.rows);
     check_interrupt_after(16 * n * (end - begin));
-    values.resize(at(end * n));
     VisibleRow rows[kRowsAtOnce];
     for (std::int64_t r = begin; r < end; ++r) {
       const std::int64_t visible = op.causal > 0 ? n - op.causal + r % op.causal + 1 : n;
       const std::int64_t first = op.reach > 0 ? std::max<std::int64_t>(0, visible - op.reach) : 0;
       const std::int64_t head = r / rows_of_head(op) % op.heads;
+      float* to = &values[at(r * n)];
+      std::fill(to, to + first, 0.0f);
+      std::fill(to + visible, to + n, 0.0f);
       HeadScores scores;
       if (op.alibi > 0) scores.slope = rounded(alibi_slope(op, head) / vector_alpha(op));
       if (op.sinks) scores.sink = &o.sinks[at(head)];
       if (distances) scores.distances = distances->of_row(r, head, alpha);
-      rows[r - begin] = softmax_powers(&o.inputs[0][at(r * n)], first, visible, alpha, scores,
-                                       &values[at(r * n)]);
+      rows[r - begin] = softmax_powers(&o.inputs[0][at(r * n)], first, visible, alpha, scores, to);
     }
     add_columns(rows);
     for (const VisibleRow& row : rows) scale_all(row.first, row.count, 1.0f / row.sum);
@@ -313,7 +320,7 @@ std::vector<float> recurrent_values(const VectorOp& op, const VectorOperands& o)
 VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
   if (op.kind == VectorKind::kSoftmax) return {softmax(op, o), {}};
   VectorResult result;
-  result.values.resize(at(op.elements()));
+  result.values = recycled<float>(at(op.elements()));
   const float alpha = rounded(vector_alpha(op));
   const std::int64_t n = op.cols;
   if (reduces(op.kind)) {

@@ -7,6 +7,7 @@
 #include "core/interrupt.h"
 #include "core/numeric/vectorize.h"
 #include "core/oracle/side_by_side.h"
+#include "core/recycled.h"
 
 namespace bitjoule {
 namespace {
@@ -129,26 +130,20 @@ template <class W>
 std::vector<double> multiply(const Matmul& p, const std::vector<double>& x,
                              const std::vector<W>& w) {
   const auto rows_of = [&](std::int64_t b) { return std::min(p.shared, p.batch - b) * p.m; };
-  // Results grow with the matrices: what is set to 0 is still in the cache when it is computed.
-  std::vector<double> y;
-  y.reserve(at(p.batch * p.m * p.n));
+  std::vector<double> y = recycled<double>(at(p.batch * p.m * p.n));
   const std::int64_t triangle = p.lower ? p.m : 0;
-  const auto grown = [&](std::int64_t b) {
-    y.resize(at((b * p.m + rows_of(b)) * p.n));
-    return &y[at(b * p.m * p.n)];
-  };
   if (p.k_rows && p.shared * p.m >= kRowsToTurn) {
     std::vector<W> turned;
     for (std::int64_t b = 0; b < p.batch; b += p.shared) {
       check_interrupt_after(p.n * p.k);
       turn(&w[at(b / p.shared * p.n * p.k)], p.k, p.n, turned);
-      multiply_rows(&x[at(b * p.m * p.k)], rows_of(b), turned.data(), p.n, p.k, grown(b), p.n,
-                    triangle);
+      multiply_rows(&x[at(b * p.m * p.k)], rows_of(b), turned.data(), p.n, p.k,
+                    &y[at(b * p.m * p.n)], p.n, triangle);
     }
     return y;
   }
   if (p.k_rows) {
-    y.resize(at(p.batch * p.m * p.n));
+    std::fill(y.begin(), y.end(), 0.0);
     for (std::int64_t row = 0; row < p.batch * p.m; ++row) {
       check_interrupt_after(p.n * p.k);
       const std::int64_t matrix = row / p.m / p.shared * p.k;
@@ -161,7 +156,7 @@ std::vector<double> multiply(const Matmul& p, const std::vector<double>& x,
   }
   for (std::int64_t b = 0; b < p.batch; b += p.shared)
     multiply_rows(&x[at(b * p.m * p.k)], rows_of(b), &w[at(b / p.shared * p.n * p.k)], p.n, p.k,
-                  grown(b), p.n, triangle);
+                  &y[at(b * p.m * p.n)], p.n, triangle);
   return y;
 }
 
@@ -207,7 +202,8 @@ template <class W>
 std::vector<double> convolve_depthwise(const Conv2d& c, const std::vector<double>& x,
                                        const std::vector<W>& w) {
   const std::int64_t k = c.kernel_h * c.kernel_w, n = c.channels;
-  std::vector<double> by_position(at(k * n)), y(at(c.batch * c.out_height() * c.out_width() * n));
+  std::vector<double> by_position(at(k * n));
+  std::vector<double> y = recycled<double>(at(c.batch * c.out_height() * c.out_width() * n));
   for (std::int64_t g = 0; g < n; ++g)
     for (std::int64_t i = 0; i < k; ++i)
       by_position[at(i * n + g)] = static_cast<double>(w[at(g * k + i)]);
@@ -243,7 +239,8 @@ std::vector<double> convolve(const Conv2d& c, const std::vector<double>& x,
   const std::int64_t k = c.kernel_h * c.kernel_w * (c.channels / c.groups);
   const std::int64_t filters = c.filters / c.groups;
   const std::int64_t block = std::min(pixels, std::max(kSumRows, kInputsAtOnce / k));
-  std::vector<double> y(at(pixels * c.filters)), windows(at(block * k));
+  std::vector<double> y = recycled<double>(at(pixels * c.filters));
+  std::vector<double> windows = recycled<double>(at(block * k));
   for (std::int64_t g = 0; g < c.groups; ++g)
     for (std::int64_t first = 0; first < pixels; first += block) {
       const std::int64_t count = std::min(block, pixels - first);
@@ -252,6 +249,7 @@ std::vector<double> convolve(const Conv2d& c, const std::vector<double>& x,
       multiply_rows(windows.data(), count, &w[at(g * filters * k)], filters, k,
                     &y[at(first * c.filters + g * filters)], c.filters);
     }
+  recycle(std::move(windows));
   return y;
 }
 

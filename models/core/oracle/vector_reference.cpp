@@ -10,6 +10,7 @@
 #include "core/interrupt.h"
 #include "core/numeric/exponential.h"
 #include "core/oracle/vector_reference_parts.h"
+#include "core/recycled.h"
 
 namespace bitjoule {
 namespace {
@@ -131,7 +132,7 @@ double broadcast(const Values& x, const Shape& from, const Shape& index) {
 
 /// The logistic function, or the numbers times it.
 Values gated(VectorKind kind, const Values& x) {
-  Values y(x.size());
+  Values y = recycled<double>(x.size());
   constexpr std::size_t kPiece = 1024;  // stays in the cache
   for (std::size_t first = 0; first < x.size(); first += kPiece) {
     check_interrupt_after(8 * kPiece);
@@ -145,12 +146,13 @@ Values gated(VectorKind kind, const Values& x) {
 }
 
 /// What networks have most of, without a choice for each element.
-Values added_or_multiplied(VectorKind kind, Values a, const Values& b) {
+Values added_or_multiplied(VectorKind kind, const Values& a, const Values& b) {
+  Values y = recycled<double>(a.size());
   if (kind == VectorKind::kAdd)
-    for (std::size_t i = 0; i < a.size(); ++i) a[i] += b[i];
+    for (std::size_t i = 0; i < a.size(); ++i) y[i] = a[i] + b[i];
   else
-    for (std::size_t i = 0; i < a.size(); ++i) a[i] *= b[i];
-  return a;
+    for (std::size_t i = 0; i < a.size(); ++i) y[i] = a[i] * b[i];
+  return y;
 }
 
 Values elementwise(const VectorOp& op, const ReferenceOperands& o) {

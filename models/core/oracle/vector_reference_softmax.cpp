@@ -10,28 +10,37 @@
 #include "core/numeric/exponential.h"
 #include "core/numeric/vectorize.h"
 #include "core/oracle/vector_reference_parts.h"
+#include "core/recycled.h"
 
 namespace bitjoule::reference {
 namespace {
 
-/// The largest factor * x[i]; `Lanes` at a time, since one would wait for the other.
+/// The largest factor * x[i]; many at a time, since one would wait for the other. What is left of
+/// a row is looked at together with some that have been: a maximum stays.
 BITJOULE_VECTORIZE_WIDELY double largest_of(const double* x, std::int64_t n, double factor) {
   constexpr std::int64_t kAtOnce = 16;
   typedef double Lanes __attribute__((vector_size(kAtOnce * sizeof(double))));
   double largest[kAtOnce];
   std::fill_n(largest, kAtOnce, -std::numeric_limits<double>::infinity());
-  Lanes found;
-  std::memcpy(&found, largest, sizeof found);
-  std::int64_t i = 0;
-  for (; i + kAtOnce <= n; i += kAtOnce) {
-    Lanes next;
-    std::memcpy(&next, x + i, sizeof next);
-    next *= factor;
-    found = next > found ? next : found;
+  if (n < kAtOnce) {
+    for (std::int64_t i = 0; i < n; ++i) largest[i] = factor * x[i];
+    for (std::int64_t i = 0; i < n; ++i)  // NaNs do not count
+      if (!(largest[i] == largest[i])) largest[i] = -std::numeric_limits<double>::infinity();
+  } else {
+    Lanes found;
+    std::memcpy(&found, largest, sizeof found);
+    for (std::int64_t i = 0; i < n; i += kAtOnce) {
+      Lanes next;
+      std::memcpy(&next, x + std::min(i, n - kAtOnce), sizeof next);
+      next *= factor;
+      found = next > found ? next : found;
+    }
+    std::memcpy(largest, &found, sizeof found);
   }
-  std::memcpy(largest, &found, sizeof found);
-  for (; i < n; ++i) largest[0] = factor * x[i] > largest[0] ? factor * x[i] : largest[0];
-  return *std::max_element(largest, largest + kAtOnce);
+  for (std::int64_t half = kAtOnce / 2; half > 0; half /= 2)
+    for (std::int64_t i = 0; i < half; ++i)
+      largest[i] = largest[i + half] > largest[i] ? largest[i + half] : largest[i];
+  return largest[0];
 }
 
 BITJOULE_VECTORIZE_WIDELY void scale_and_subtract(const double* x, std::int64_t n, double factor,
@@ -127,14 +136,11 @@ Values scores_of_distances(const VectorOp& op, const Values& table, std::int64_t
 
 }  // namespace
 
-/// Results grow by some rows at a time: what is set to 0 is still in the cache when it is computed.
 Values softmax_rows(const VectorOp& op, const ReferenceOperands& o) {
-  Values y;
-  y.reserve(at(op.elements()));
+  Values y = recycled<double>(at(op.elements()));
   for (std::int64_t r = 0; r < op.rows;) {
     SeenColumns rows[kSideBySide];
     check_interrupt_after(16 * kSideBySide * op.cols);
-    y.resize(at(std::min(op.rows, r + kSideBySide) * op.cols), 0.0);
     for (std::int64_t row = 0; row < kSideBySide && r < op.rows; ++row, ++r) {
       const std::int64_t hidden = op.causal > 0 ? op.causal - 1 - r % op.causal : 0;
       const std::int64_t end = op.cols - hidden;
@@ -142,9 +148,12 @@ Values softmax_rows(const VectorOp& op, const ReferenceOperands& o) {
       const std::int64_t of_head = op.causal > 0 ? op.causal : op.distances ? op.cols : 1;
       const std::int64_t head = r / of_head % op.heads;
       const Values sinks = op.sinks ? Values{o.sinks[at(head)]} : Values();
-      rows[row] = powers_of_scores(
-          &o.inputs[0][at(r * op.cols)], passed, end, vector_alpha(op), slope_of(op, head), sinks,
-          scores_of_distances(op, o.distances, r, head), &y[at(r * op.cols)]);
+      double* to = &y[at(r * op.cols)];
+      std::fill(to, to + passed, 0.0);
+      std::fill(to + end, to + op.cols, 0.0);
+      rows[row] = powers_of_scores(&o.inputs[0][at(r * op.cols)], passed, end, vector_alpha(op),
+                                   slope_of(op, head), sinks,
+                                   scores_of_distances(op, o.distances, r, head), to);
     }
     divide_by_sums(rows);
   }

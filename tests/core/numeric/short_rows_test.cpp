@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "core/numeric/quantized_tensor.h"
+#include "core/numeric/sole_rows.h"
 
 namespace bitjoule::short_rows_test {
 namespace {
@@ -66,6 +68,39 @@ TEST_CASE("short rows: values of rows at once are those of each row") {
         CHECK(std::equal(row.begin(), row.end(), first));
       }
     }
+}
+
+TEST_CASE("short rows: some rows of a tensor are as if they had been coded alone") {
+  std::mt19937 random(43);
+  std::normal_distribution<float> normal;
+  int tried = 0;
+  for (const TensorFormat& format : planar_formats())
+    for (const std::int64_t k : {3, 8, 12, 40}) {
+      if (!has_sole_rows(format)) continue;
+      ++tried;
+      constexpr std::int64_t kRows = 9, kFirst = 3, kCount = 4;
+      std::vector<float> x(static_cast<std::size_t>(kRows * k));
+      for (float& v : x) v = normal(random);
+      CAPTURE(format.format);
+      CAPTURE(k);
+      const auto all = QuantizedTensor::quantize(format, x.data(), kRows, k);
+      const auto alone = QuantizedTensor::quantize(format, &x[kFirst * k], kCount, k);
+      const QuantizedTensor part = rows_from(all, kFirst, kCount);
+      CHECK(part.rows() == kCount);
+      CHECK(part.bytes() == alone.bytes());
+    }
+  CHECK(tried > 40);
+  TensorFormat whole;  // one scale
+  whole.format = "int8";
+  whole.granularity = Granularity::kPerTensor;
+  CHECK_FALSE(has_sole_rows(whole));
+  const std::vector<float> x(8, 1.0f);
+  const auto integers = QuantizedTensor::quantize(whole, x.data(), 2, 4);
+  CHECK_THROWS_AS(rows_from(integers, 0, 1), Error);
+  for (const char* name : {"nvfp4", "nf4_dq", "qoq4"}) {
+    whole.format = name;
+    CHECK_FALSE(has_sole_rows(whole));
+  }
 }
 
 }  // namespace bitjoule::short_rows_test

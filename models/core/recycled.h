@@ -1,0 +1,61 @@
+// Memory of large results that are needed again and again: setting it to 0 takes as long as many an
+// operator, and new pages longer.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "core/resize.h"
+
+namespace bitjoule {
+
+/// Vectors that nobody reads any more, of this thread.
+template <class T>
+class Recycled {
+ public:
+  static Recycled& instance() {
+    static thread_local Recycled recycled;
+    return recycled;
+  }
+
+  std::vector<T> take(std::size_t count) {
+    // The last one first: it may lie in a cache.
+    const auto fits = [&](const std::vector<T>& v) {
+      return v.size() >= count && v.size() - count <= count / 4;
+    };
+    const auto found = std::find_if(vectors_.rbegin(), vectors_.rend(), fits);
+    std::vector<T> values;
+    if (found != vectors_.rend()) {
+      values = std::move(*found);
+      vectors_.erase(std::next(found).base());
+    }
+    resize(values, count);
+    return values;
+  }
+
+  void give(std::vector<T>&& values) {
+    if (values.size() < kLeast || values.size() > kMost) return;
+    if (vectors_.size() == kVectors) vectors_.erase(vectors_.begin());
+    vectors_.push_back(std::move(values));
+  }
+
+ private:
+  static constexpr std::size_t kLeast = 1024, kMost = std::size_t{1} << 21, kVectors = 12;
+  std::vector<std::vector<T>> vectors_;
+};
+
+/// A vector of `count` elements, which may hold anything: each must be set before it is read.
+template <class T>
+std::vector<T> recycled(std::size_t count) {
+  return Recycled<T>::instance().take(count);
+}
+
+/// Nobody reads these values any more.
+template <class T>
+void recycle(std::vector<T>&& values) {
+  Recycled<T>::instance().give(std::move(values));
+}
+
+}  // namespace bitjoule
