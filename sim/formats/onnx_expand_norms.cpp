@@ -248,6 +248,8 @@ void dropout(OnnxWriter& w) {
 }
 
 void cast_like(OnnxWriter& w) {
+  // Constants are read without what is known of data: readers convert.
+  if (w.type(1) == 0 && w.reads_constants()) w.add("Identity", {w.node.input(0)});
   if (w.type(1) == 0) return;
   w.add("Cast", {w.node.input(0)});
   w.with("to", std::int64_t{w.type(1)});

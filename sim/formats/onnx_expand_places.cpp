@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
+#include "sim/formats/onnx_attention_parts.h"
 #include "sim/formats/onnx_expand.h"
 
 namespace bitjoule {
@@ -353,11 +355,51 @@ void compress(OnnxWriter& w) {
   w.with("axis", flat ? 0 : w.node.integer("axis", 0));
 }
 
+// Parts without elements: exporters leave them where a size might not have been 0.
+
+/// Of parts that are not all there each becomes a slice.
+void split_with_none(OnnxWriter& w) {
+  const Shape x = w.shape(0);
+  if (x.empty()) return;
+  const std::size_t axis = axis_of(w, 0, x.size());
+  std::optional<Shape> sizes = w.has(1) ? w.whole(1) : w.node.integers("split");
+  if (!sizes || std::find(sizes->begin(), sizes->end(), 0) == sizes->end() ||
+      std::accumulate(sizes->begin(), sizes->end(), std::int64_t{0}) != x[axis] ||
+      static_cast<int>(sizes->size()) != w.node.outputs())
+    return;
+  std::int64_t first = 0;
+  for (int i = 0; i < w.node.outputs(); ++i) {
+    const std::int64_t end = first + (*sizes)[static_cast<std::size_t>(i)];
+    if (!w.node.output(i).empty()) {
+      cut(w, w.node.input(0), static_cast<std::int64_t>(axis), first, end, fmt::format("{}", i));
+      w.to_output(i);
+    }
+    first = end;
+  }
+}
+
+void concat_with_none(OnnxWriter& w) {
+  Names parts;
+  bool all_known = true;
+  for (int i = 0; i < w.node.inputs(); ++i) {
+    all_known = all_known && w.knows_shape(i);
+    if (!w.knows_shape(i) || volume_of(w.shape(i)) > 0) parts.push_back(w.node.input(i));
+  }
+  if (!all_known || parts.empty() || static_cast<int>(parts.size()) == w.node.inputs()) return;
+  if (parts.size() == 1) {
+    w.add("Identity", parts);
+    return;
+  }
+  w.add("Concat", parts);
+  w.with("axis", w.node.integer("axis", 1));
+}
+
 }  // namespace
 
 std::vector<OnnxExpansion> onnx_place_expansions() {
   return {
       {"", "Compress", "axis:i", compress},
+      {"", "Concat", "axis:i", concat_with_none},
       {"", "GatherElements", "axis:i", gather_elements},
       {"", "GatherND", "batch_dims:i", gather_nd},
       {"", "Hardmax", "axis:i", hardmax},
@@ -366,6 +408,7 @@ std::vector<OnnxExpansion> onnx_place_expansions() {
       {"", "Scatter", "axis:i", scatter_elements},  // its name until opset 11
       {"", "ScatterElements", "axis:i reduction:s", scatter_elements},
       {"", "ScatterND", "reduction:s", scatter_nd},
+      {"", "Split", "axis:i num_outputs:i split:I", split_with_none},
       {"", "TopK", "axis:i k:i largest:i sorted:i", top_k},
   };
 }

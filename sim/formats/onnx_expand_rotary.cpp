@@ -54,11 +54,14 @@ void rotary_embedding(OnnxWriter& w) {
   if (heads == 0) heads = x[2] / r.rotated;
   const std::int64_t batch = x[0], rows = by_head ? x[2] : x[1];
   r.depth = by_head ? x[3] : x[2] / std::max<std::int64_t>(1, heads);
-  if (heads < 1 || r.rotated % 2 != 0 || r.rotated > r.depth || cache.back() != r.rotated / 2)
+  if (heads < 1 || r.rotated % 2 != 0 || r.rotated > r.depth || cache.back() < r.rotated / 2)
     w.node.fail("its caches do not fit its heads");
+  const auto last = static_cast<std::int64_t>(cache.size()) - 1;
   const auto angles = [&](int cache_at, const char* part) {
     std::string found = w.node.input(cache_at);
     const std::string name = part;
+    if (cache.back() > r.rotated / 2)  // made for whole heads
+      found = cut(w, found, last, 0, r.rotated / 2, name + "_used");
     if (w.has(ids_at)) {
       std::string ids = w.node.input(ids_at);
       if (volume_of(w.shape(ids_at)) == 1 && batch * rows != 1)

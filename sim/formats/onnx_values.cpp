@@ -123,8 +123,21 @@ void OnnxValues::add_node(const onnx::NodeProto& proto) {
     node.fail(message);
   }
   const bool computed = is_computed(node, constants);
+  // All elements of what has none are known.
+  const bool empty = !computed && std::all_of(out.begin(), out.end(), [](const OnnxInfo& info) {
+    return volume_of(info.shape) == 0;
+  });
   for (int i = 0; i < node.outputs(); ++i) {
     if (node.output(i).empty()) continue;
+    if (const OnnxInfo& info = out[static_cast<std::size_t>(i)];
+        empty && find_onnx_type(info.type) != nullptr) {
+      onnx::TensorProto& none = own_.emplace_back();
+      none.set_data_type(info.type);
+      for (const std::int64_t size : info.shape) none.add_dims(size);
+      add_constant(node.output(i), none);
+      mark_sized(node.output(i));
+      continue;
+    }
     Entry& entry = entries_[node.output(i)];
     entry.kind = computed ? kind : Kind::kData;
     entry.info = std::move(out[static_cast<std::size_t>(i)]);

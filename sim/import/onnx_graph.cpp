@@ -119,13 +119,36 @@ std::vector<std::string> OnnxGraph::inputs() const {
   return names;
 }
 
+/// Of the inputs that are given: what nodes do by, what that is computed from where it is small,
+/// and what has no elements.
 void OnnxGraph::bind_constants(const ImportOptions& options) {
+  constexpr std::int64_t kSmall = 64;
   bound_ = options.constants;
-  for (const onnx::NodeProto& node : proto().node())
-    for (int i = 0; i < node.input_size(); ++i)
-      if (const auto given = options.inputs.find(node.input(i));
-          given != options.inputs.end() && is_setting(node.op_type(), i))
-        bound_.insert(*given);
+  std::set<std::string> settings, behind;
+  const auto& nodes = proto().node();
+  for (auto proto_node = nodes.rbegin(); proto_node != nodes.rend(); ++proto_node) {
+    const OnnxNode node(*proto_node, file_, opset_);
+    const bool leads = is_computed(node, true) && node.op() != "Shape" && node.op() != "Size" &&
+                       std::any_of(proto_node->output().begin(), proto_node->output().end(),
+                                   [&](const std::string& output) {
+                                     return settings.count(output) + behind.count(output) != 0;
+                                   });
+    for (int i = 0; i < proto_node->input_size(); ++i)
+      if (is_setting(proto_node->op_type(), i))
+        settings.insert(proto_node->input(i));
+      else if (leads)
+        behind.insert(proto_node->input(i));
+  }
+  for (const onnx::ValueInfoProto& input : proto().input()) {
+    const auto given = options.inputs.find(input.name());
+    if (given == options.inputs.end() || given->second.empty()) continue;
+    bool binds = settings.count(input.name()) != 0;
+    if (!binds) {
+      const std::int64_t elements = volume_of(load_tensor(given->second, "").shape);
+      binds = elements == 0 || (behind.count(input.name()) != 0 && elements <= kSmall);
+    }
+    if (binds) bound_.insert(*given);
+  }
   for (const auto& [name, path] : bound_)
     *model_.mutable_graph()->add_initializer() = to_proto(load_tensor(path, ""), name);
 }

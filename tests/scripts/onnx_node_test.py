@@ -49,8 +49,6 @@ EXCLUDED = {
     "test_batchnorm_.*_training_mode": "training",
     "test_training_dropout.*": "training",
     "test_scan_sum": "Scan as until opset 8",
-    "test_range_.*_expanded": "as many turns as inputs say",
-    "test_(blackman|hamming|hann)window.*_expanded": "a window as long as an input says",
     "test_(constantofshape_int_shape_zero|tri[lu]_zero)": "tensors without elements",
     "test_(slice_start_out_of_bounds|split_zero_size_splits|reshape_allowzero_reordered)": "tensors without elements",
 }
