@@ -253,6 +253,7 @@ void cast_like(OnnxWriter& w) {
   if (w.type(1) == 0) return;
   w.add("Cast", {w.node.input(0)});
   w.with("to", std::int64_t{w.type(1)});
+  if (w.node.has("saturate")) w.with("saturate", w.node.integer("saturate", 1));
 }
 
 /// A slope for each channel, as until opset 6.

@@ -173,20 +173,28 @@ void qlinear_concat(OnnxWriter& w) {
 }
 // A scale for each block along an axis.
 
-/// What an operand says of blocks, for each element.
-std::string of_blocks(OnnxWriter& w, int operand, const char* part) {
-  const Shape x = w.shape(0), blocks = w.shape(operand);
+bool is_narrow_float(int type) {
+  return type == kOnnxFloat8E4m3 || type == kOnnxFloat8E5m2 || type == kOnnxFloat4;
+}
+
+/// What an operand says of blocks, or of the places of an axis, for each element.
+std::string of_elements(OnnxWriter& w, int operand, const char* part) {
+  const std::string& given = w.node.input(operand);
+  const Shape x = w.shape(0), stated = w.shape(operand);
   const std::int64_t block = w.node.integer("block_size", 0);
+  if (block == 0 && volume_of(stated) == 1) return given;
   const auto axis =
       static_cast<std::size_t>(w.node.settled_axis(w.node.integer("axis", 1), x.size()));
+  Shape along(x.size(), 1);
+  along[axis] = x[axis];
+  if (block == 0 && stated == Shape{x[axis]}) return w.reshaped(given, along, part);
   Shape expected = x;
   if (block > 0) expected[axis] = (x[axis] + block - 1) / block;
-  if (block < 1 || blocks != expected) w.node.fail("its scales do not fit its blocks");
+  if (block < 1 || stated != expected) w.node.fail("its scales do not fit its blocks");
   Shape places = counted(0, x[axis]);
   for (std::int64_t& place : places) place /= block;
   const std::string name = part;
-  const std::string y =
-      w.add("Gather", {w.node.input(operand), w.sized(name + "_places", places)}, name);
+  const std::string y = w.add("Gather", {given, w.sized(name + "_places", places)}, name);
   w.with("axis", static_cast<std::int64_t>(axis));
   return y;
 }
@@ -199,29 +207,35 @@ void dequantize_data(OnnxWriter& w) {
     return y;
   };
   std::string codes = real(w.node.input(0), "codes");
-  if (w.has(2))
-    codes = w.add("Sub", {codes, real(of_blocks(w, 2, "zeros"), "real_zeros")}, "centred");
+  if (w.has(2) && !is_narrow_float(w.type(2)))  // those are 0
+    codes = w.add("Sub", {codes, real(of_elements(w, 2, "zeros"), "real_zeros")}, "centred");
   const std::int64_t to = w.node.integer("output_dtype", w.type(1));
-  const std::string scales = of_blocks(w, 1, "scales");
+  const std::string scales = of_elements(w, 1, "scales");
   w.add("Mul", {codes, w.type(1) == P::FLOAT ? scales : real(scales, "real_scales")}, "real");
   w.add("Cast", {w.name("real")});
   w.with("to", to);
 }
 /// The nearest code, of two the even one.
 void quantize_blocks(OnnxWriter& w) {
-  if (w.node.integer("block_size", 0) == 0 || w.shape(0).empty()) return;
   const auto named = static_cast<int>(w.node.integer("output_dtype", 0));
   const int type = w.has(2) ? w.type(2) : named != 0 ? named : int{P::UINT8};
+  const bool is_float = is_narrow_float(type);
+  if ((w.node.integer("block_size", 0) == 0 && !is_float) || w.shape(0).empty()) return;
   double low = 0, high = 255;
   if (type == P::INT8) low = -128, high = 127;
   if (type == P::INT16) low = -32768, high = 32767;
   if (type == P::UINT16) high = 65535;
-  if (type != P::INT8 && type != P::UINT8 && type != P::INT16 && type != P::UINT16)
-    w.node.fail("it yields no integers of 8 or 16 bits, which alone are supported");
-  std::string y = w.add("Div", {w.node.input(0), of_blocks(w, 1, "scales")}, "steps");
+  if (!is_float && type != P::INT8 && type != P::UINT8 && type != P::INT16 && type != P::UINT16)
+    w.node.fail("it yields neither integers of 8 or 16 bits nor floats of 8");
+  std::string y = w.add("Div", {w.node.input(0), of_elements(w, 1, "scales")}, "steps");
+  if (is_float) {
+    w.add("Cast", {y});
+    w.with("to", std::int64_t{type}).with("saturate", w.node.integer("saturate", 1));
+    return;
+  }
   y = w.add("Round", {y}, "codes");
   if (w.has(2)) {
-    const std::string zeros = w.add("Cast", {of_blocks(w, 2, "zeros")}, "real_zeros");
+    const std::string zeros = w.add("Cast", {of_elements(w, 2, "zeros")}, "real_zeros");
     w.with("to", std::int64_t{P::FLOAT});
     y = w.add("Add", {y, zeros}, "shifted");
   }
@@ -232,11 +246,10 @@ void quantize_blocks(OnnxWriter& w) {
 /// Constants with a scale for each block along an axis, or of floats of 8 or 4 bits: computed when
 /// they are loaded.
 void dequantize_blocks(OnnxWriter& w) {
-  const int type = w.type(0);
-  if (w.node.integer("block_size", 0) != 0 && !w.is_constant(w.node.input(0)) &&
+  const bool is_float = is_narrow_float(w.type(0));
+  if ((w.node.integer("block_size", 0) != 0 || is_float) && !w.is_constant(w.node.input(0)) &&
       !w.reads_constants())
     return dequantize_data(w);
-  const bool is_float = type == kOnnxFloat8E4m3 || type == kOnnxFloat8E5m2 || type == kOnnxFloat4;
   if (w.node.integer("block_size", 0) == 0 && !is_float) return;
   const Names all(w.node.proto().input().begin(), w.node.proto().input().end());
   w.add("DequantizeCodes", all);

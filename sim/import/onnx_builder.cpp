@@ -40,7 +40,9 @@ OnnxBuilder::OnnxBuilder(const OnnxGraph& graph, std::string reference)
 
 std::string OnnxBuilder::type_of(const std::string& name) const {
   const StoredType* type = find_onnx_type(graph_.type(name));
-  return type == nullptr ? "" : type->format;
+  if (type == nullptr) return "";
+  // Floats of 8 bits come and go as what they stand for.
+  return type->block_bytes == 1 && !is_integer_type(type->format) ? "fp32" : type->format;
 }
 
 void OnnxBuilder::add_input(const std::string& name, const Shape& shape) {

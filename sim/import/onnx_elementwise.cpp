@@ -137,6 +137,17 @@ void to_integers(OnnxBuilder& builder, const OnnxNode& node) {
   builder.add(node, store, {towards_zero}, false);
 }
 
+/// Rounded to a float of 8 bits, of two the even one; what is beyond it becomes its largest.
+void to_narrow_float(OnnxBuilder& builder, const OnnxNode& node, const char* format, bool real) {
+  if (node.integer("saturate", 1) == 0)
+    node.fail("without saturate it is not supported: what is beyond the type has no number");
+  VectorOp op = whole(builder, node, real ? VectorKind::kAffine : VectorKind::kDequantizeLinear);
+  if (real) op.alpha = 1;
+  NetworkLayer& layer = add_whole(builder, node, op);
+  layer.precision.output = TensorFormat{};
+  layer.precision.output->format = format;
+}
+
 /// Between floats, or between integers, nothing happens: the run's formats decide what is stored.
 void cast(OnnxBuilder& builder, const OnnxNode& node) {
   const auto is_integer = [&](const std::string& name) {
@@ -148,6 +159,10 @@ void cast(OnnxBuilder& builder, const OnnxNode& node) {
   if (from && to && builder.graph().type(node.output()) == onnx::TensorProto::BOOL &&
       builder.graph().type(node.input(0)) != onnx::TensorProto::BOOL)
     return is_not_zero(builder, node);
+  if (const StoredType* type = find_onnx_type(builder.graph().type(node.output()));
+      type != nullptr && !to && type->block_bytes == 1 &&
+      builder.graph().type(node.input(0)) != builder.graph().type(node.output()))
+    return to_narrow_float(builder, node, type->format, !from);
   // Integers become real values: with a scale of 1.
   if (from && !to)
     add_whole(builder, node, whole(builder, node, VectorKind::kDequantizeLinear));

@@ -149,8 +149,14 @@ void OnnxGraph::bind_constants(const ImportOptions& options) {
     }
     if (binds) bound_.insert(*given);
   }
-  for (const auto& [name, path] : bound_)
-    *model_.mutable_graph()->add_initializer() = to_proto(load_tensor(path, ""), name);
+  for (const auto& [name, path] : bound_) {
+    onnx::TensorProto proto = to_proto(load_tensor(path, ""), name);
+    // Elements may have been widened; where there are none, nothing but their type counts.
+    for (const onnx::ValueInfoProto& input : this->proto().input())
+      if (input.name() == name && proto.raw_data().empty())
+        proto.set_data_type(input.type().tensor_type().elem_type());
+    *model_.mutable_graph()->add_initializer() = std::move(proto);
+  }
 }
 
 std::string OnnxGraph::file_of(const std::string& constant) const {

@@ -94,6 +94,28 @@ class PartsTest(OnnxTest):
                   codes * scales[:1].repeat(2, 1)[:, :5], opset=21),
         ])  # fmt: skip
 
+    def test_floats_of_8_bits(self):
+        """Rounded to the nearest, of two the even one; beyond the largest is the largest."""
+        x = np.concatenate([40 * self.normal(40), floats(1e4, -1e4, 448, 464, 17, 19, 2**-10, -3 * 2**-10)])
+        scale = np.float32(0.5)
+
+        def rounded(v, mantissa, lowest, most):
+            step = 2.0 ** (np.maximum(np.floor(np.log2(np.abs(v))), lowest) - mantissa)
+            return np.clip(np.rint(v / step) * step, -most, most)
+
+        # TensorProto has these types since onnx 1.13.
+        e4m3, e5m2 = rounded(x, 3, -6, 448), rounded(x, 2, -14, 57344)
+        models = [
+            Model(f"to {kind}", [node("Cast", ["x"], ["z"], to=kind), node("Cast", ["z"], ["y"], to=1)],
+                  {"x": x}, {}, expected, opset=19)
+            for kind, expected in ((17, e4m3), (19, e5m2))
+        ]  # fmt: skip
+        codes = [node("QuantizeLinear", ["x", "s"], ["q"], output_dtype=17),
+                 node("DequantizeLinear", ["q", "s"], ["y"])]  # fmt: skip
+        models.append(Model("codes and back", codes, {"x": x}, {"s": scale},
+                            rounded(x / scale, 3, -6, 448) * scale, opset=21))  # fmt: skip
+        self.check(models)
+
 
 if __name__ == "__main__":
     unittest.main()
