@@ -4,6 +4,7 @@ import math
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import tempfile
 import unittest
@@ -424,6 +425,30 @@ class TfliteModelTest(unittest.TestCase):
         text = (self.folder / "m.yaml").read_text().replace('"', "")
         for name in ("name: a.1", "name: tensor2", "name: a.scale.3"):
             self.assertIn(name, text)
+
+    def test_a_large_file_is_imported_in_a_second(self):
+        """200 MB of weights, which nothing converts."""
+        model = Model()
+        x = first = model.tensor("x", (1, 2048), scales=[0.1], zeros=[0])
+        for i in range(50):
+            weights = np.frombuffer(np.random.default_rng(i).bytes(4 << 20), np.int8).reshape(2048, 2048)
+            w = model.tensor(f"w{i}", weights.shape, data=np.maximum(weights, -127), scales=[0.01], zeros=[0])
+            y = model.tensor(f"y{i}", (1, 2048), scales=[0.1], zeros=[0])
+            model.add(FULLY_CONNECTED, [x, w], [y], FULLY_CONNECTED_OPTIONS, Table())
+            x = y
+        (self.folder / "large.tflite").write_bytes(model.bytes([first], [x]))
+
+        def seconds():
+            usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return usage.ru_utime + usage.ru_stime
+
+        before = seconds()
+        self.sim("import", "large.tflite", "-o", "large.yaml")
+        took = seconds() - before  # of the processor: others may use the machine
+        size = (self.folder / "large.tflite").stat().st_size
+        print(f"{size / 1e6:.0f} MB imported in {took:.2f} s of the processor")
+        self.assertGreater(size, 200e6)
+        self.assertLess(took, 1)
 
 
 if __name__ == "__main__":
