@@ -1,6 +1,6 @@
 // Resized images whose places the vector unit does not compute (parts of an
 // image, filters that widen as an image shrinks): axis by axis a product with a
-// matrix of weights.
+// matrix of weights. Grids of places and images of overlapping blocks likewise.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -205,10 +205,98 @@ void resize(OnnxWriter& w) {
   }
 }
 
+/// Places on a grid from -1 to 1 along each axis, moved by the matrix of each image.
+void affine_grid(OnnxWriter& w) {
+  const Shape theta = w.shape(0);
+  if (theta.empty()) return;
+  const std::optional<Shape> size = w.whole(1);
+  if (!size || (size->size() != 4 && size->size() != 5))
+    w.node.fail("size: expected 4 or 5 constants");
+  const Shape image(size->begin() + 2, size->end());
+  const auto axes = static_cast<std::int64_t>(image.size());
+  if (theta != Shape{size->front(), axes, axes + 1})
+    w.node.fail(fmt::format("expected a matrix of {} x {} for each image", axes, axes + 1));
+  const std::int64_t places = volume_of(image);
+  w.check_made({places, axes + 1});
+  const bool corners = w.node.integer("align_corners", 0) != 0;
+  std::vector<double> grid;
+  for (std::int64_t flat = 0; flat < places; ++flat) {
+    std::vector<double> place = {1};  // the last axis comes first
+    std::int64_t rest = flat;
+    for (std::size_t d = image.size(); d-- > 0; rest /= image[d]) {
+      const auto at = static_cast<double>(rest % image[d]), all = static_cast<double>(image[d]);
+      place.push_back(corners ? 2 * at / std::max(1.0, all - 1) - 1 : (2 * at + 1) / all - 1);
+    }
+    grid.insert(grid.end(), place.begin() + 1, place.end());
+    grid.push_back(1);
+  }
+  const std::string matrices = w.add("Transpose", {w.node.input(0)}, "turned");
+  w.with("perm", Shape{0, 2, 1});
+  const std::string moved =
+      w.add("MatMul", {w.sized_reals("grid", grid, {places, axes + 1}), matrices}, "moved");
+  Shape out = {theta[0]};
+  out.insert(out.end(), image.begin(), image.end());
+  out.push_back(axes);
+  w.add("Reshape", {moved, w.sized("shape", out)});
+}
+
+/// The sums of blocks that overlap: a product with ones where an element of a block lies.
+void col2im(OnnxWriter& w) {
+  const Shape x = w.shape(0);
+  if (x.empty()) return;
+  const std::optional<Shape> image = w.whole(1), block = w.whole(2);
+  if (!image || !block || image->empty() || image->size() != block->size() || x.size() != 3)
+    w.node.fail("expected rows of blocks, and constants for the sizes of image and block");
+  const std::size_t axes = image->size();
+  const auto each = [&](const char* name, std::size_t count, std::int64_t otherwise) {
+    Shape values = w.node.has(name) ? w.node.integers(name) : Shape(count, otherwise);
+    if (values.size() != count) w.node.fail(fmt::format("{}: expected {} numbers", name, count));
+    return values;
+  };
+  const Shape dilations = each("dilations", axes, 1), strides = each("strides", axes, 1);
+  const Shape pads = each("pads", 2 * axes, 0);
+  Shape counts;  // blocks along each axis
+  for (std::size_t d = 0; d < axes; ++d) {
+    const std::int64_t reach = (*block)[d] < 1 ? 0 : dilations[d] * ((*block)[d] - 1) + 1;
+    const std::int64_t room = (*image)[d] + pads[d] + pads[axes + d] - reach;
+    if ((*image)[d] < 1 || reach < 1 || strides[d] < 1 || room < 0 || pads[d] < 0)
+      w.node.fail("its blocks do not fit its image");
+    counts.push_back(room / strides[d] + 1);
+  }
+  const std::int64_t elements = volume_of(*block), blocks = volume_of(counts);
+  if (x[1] % elements != 0 || x[2] != blocks) w.node.fail("its blocks do not fit its image");
+  const std::int64_t pixels = volume_of(*image);
+  w.check_made({elements * blocks, pixels});
+  std::vector<double> ones(static_cast<std::size_t>(elements * blocks * pixels), 0);
+  for (std::int64_t row = 0; row < elements * blocks; ++row) {
+    std::int64_t within = row / blocks, at = row % blocks, pixel = 0, stride = 1;
+    bool is_inside = true;
+    for (std::size_t d = axes; d-- > 0;) {
+      const std::int64_t place =
+          at % counts[d] * strides[d] + within % (*block)[d] * dilations[d] - pads[d];
+      is_inside = is_inside && place >= 0 && place < (*image)[d];
+      pixel += place * stride;
+      stride *= (*image)[d];
+      within /= (*block)[d];
+      at /= counts[d];
+    }
+    if (is_inside) ones[static_cast<std::size_t>(row * pixels + pixel)] = 1;
+  }
+  const std::int64_t channels = x[1] / elements;
+  const std::string rows = w.reshaped(w.node.input(0), {x[0], channels, elements * blocks}, "rows");
+  const std::string sums =
+      w.add("MatMul", {rows, w.sized_reals("places", ones, {elements * blocks, pixels})}, "sums");
+  Shape out = {x[0], channels};
+  out.insert(out.end(), image->begin(), image->end());
+  w.add("Reshape", {sums, w.sized("shape", out)});
+}
+
 }  // namespace
 
 std::vector<OnnxExpansion> onnx_resample_expansions() {
   return {
+      {"", "AffineGrid", "align_corners:i", affine_grid},
+      {"", "Col2Im", "dilations:I pads:I strides:I", col2im},
       {"", "Resize",
        "antialias:i axes:I coordinate_transformation_mode:s cubic_coeff_a:f "
        "exclude_outside:i extrapolation_value:f keep_aspect_ratio_policy:s "

@@ -20,7 +20,9 @@ constexpr int kOldestOpset = 7, kNewestOpset = 23;
 
 /// Operands that say what the node does, which must be known before anything runs.
 bool is_setting(const std::string& op_type, int operand) {
-  static const std::map<std::string, std::set<int>> kOperands = {{"Clip", {1, 2}},
+  static const std::map<std::string, std::set<int>> kOperands = {{"AffineGrid", {1}},
+                                                                 {"Clip", {1, 2}},
+                                                                 {"Col2Im", {1, 2}},
                                                                  {"Compress", {1}},
                                                                  {"ConstantOfShape", {0}},
                                                                  {"Dropout", {1, 2}},

@@ -116,6 +116,30 @@ class PartsTest(OnnxTest):
                             rounded(x / scale, 3, -6, 448) * scale, opset=21))  # fmt: skip
         self.check(models)
 
+    def test_grids_and_blocks(self):
+        theta = self.normal(2, 2, 3)
+        rows, columns = (2 * np.arange(4) + 1) / 4 - 1, (2 * np.arange(5) + 1) / 5 - 1
+        places = np.stack([*np.meshgrid(columns, rows), np.ones((4, 5))], -1)
+        corner = np.stack([*np.meshgrid(np.linspace(-1, 1, 5), np.linspace(-1, 1, 4)), np.ones((4, 5))], -1)
+        size = {"size": ints(2, 3, 4, 5)}
+        # Two channels of blocks of 2 x 3 on an image of 5 x 7, with padding in front, strides and dilation.
+        block, strides, pads, dilations = (2, 3), (2, 1), (1, 0, 0, 2), (1, 2)
+        counts = (5 + 1 - 2) // 2 + 1, (7 + 2 - 5) // 1 + 1
+        x = self.normal(1, 2 * 6, counts[0] * counts[1])
+        image = np.zeros((1, 2, 5 + 1, 7 + 2))
+        for k, (i, j) in enumerate(np.ndindex(*block)):
+            for n, (a, b) in enumerate(np.ndindex(*counts)):
+                image[0, :, a * 2 + i, b + j * 2] += x[0].reshape(2, 6, -1)[:, k, n]
+        self.check([
+            Model("a grid", [node("AffineGrid", ["x", "size"], ["y"])], {"x": theta}, size,
+                  np.einsum("hwk,njk->nhwj", places, theta), opset=20),
+            Model("to the corners", [node("AffineGrid", ["x", "size"], ["y"], align_corners=1)],
+                  {"x": theta}, size, np.einsum("hwk,njk->nhwj", corner, theta), opset=20),
+            Model("blocks", [node("Col2Im", ["x", "image", "block"], ["y"], strides=strides, pads=pads,
+                                  dilations=dilations)], {"x": x},
+                  {"image": ints(5, 7), "block": ints(*block)}, image[:, :, 1:, :7], opset=18),
+        ])  # fmt: skip
+
 
 if __name__ == "__main__":
     unittest.main()
