@@ -363,7 +363,9 @@ void split_with_none(OnnxWriter& w) {
   if (x.empty()) return;
   const std::size_t axis = axis_of(w, 0, x.size());
   std::optional<Shape> sizes = w.has(1) ? w.whole(1) : w.node.integers("split");
+  const auto fits = [&](std::int64_t size) { return size >= 0 && size <= x[axis]; };
   if (!sizes || std::find(sizes->begin(), sizes->end(), 0) == sizes->end() ||
+      !std::all_of(sizes->begin(), sizes->end(), fits) ||
       std::accumulate(sizes->begin(), sizes->end(), std::int64_t{0}) != x[axis] ||
       static_cast<int>(sizes->size()) != w.node.outputs())
     return;

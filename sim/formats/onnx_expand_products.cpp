@@ -188,9 +188,10 @@ std::string of_elements(OnnxWriter& w, int operand, const char* part) {
   Shape along(x.size(), 1);
   along[axis] = x[axis];
   if (block == 0 && stated == Shape{x[axis]}) return w.reshaped(given, along, part);
+  if (block < 1 || block > kMaxTensorElements) w.node.fail(fmt::format("block_size {}", block));
   Shape expected = x;
-  if (block > 0) expected[axis] = (x[axis] + block - 1) / block;
-  if (block < 1 || stated != expected) w.node.fail("its scales do not fit its blocks");
+  expected[axis] = (x[axis] + block - 1) / block;
+  if (stated != expected) w.node.fail("its scales do not fit its blocks");
   Shape places = counted(0, x[axis]);
   for (std::int64_t& place : places) place /= block;
   const std::string name = part;

@@ -247,10 +247,14 @@ void col2im(OnnxWriter& w) {
   const std::optional<Shape> image = w.whole(1), block = w.whole(2);
   if (!image || !block || image->empty() || image->size() != block->size() || x.size() != 3)
     w.node.fail("expected rows of blocks, and constants for the sizes of image and block");
+  w.check_made(*image);
+  w.check_made(*block);
   const std::size_t axes = image->size();
   const auto each = [&](const char* name, std::size_t count, std::int64_t otherwise) {
     Shape values = w.node.has(name) ? w.node.integers(name) : Shape(count, otherwise);
-    if (values.size() != count) w.node.fail(fmt::format("{}: expected {} numbers", name, count));
+    for (const std::int64_t value : values)
+      if (value < 0 || value > kMostMade)
+        w.node.fail(fmt::format("{}: {} is not supported", name, value));
     return values;
   };
   const Shape dilations = each("dilations", axes, 1), strides = each("strides", axes, 1);
@@ -259,7 +263,7 @@ void col2im(OnnxWriter& w) {
   for (std::size_t d = 0; d < axes; ++d) {
     const std::int64_t reach = (*block)[d] < 1 ? 0 : dilations[d] * ((*block)[d] - 1) + 1;
     const std::int64_t room = (*image)[d] + pads[d] + pads[axes + d] - reach;
-    if ((*image)[d] < 1 || reach < 1 || strides[d] < 1 || room < 0 || pads[d] < 0)
+    if ((*image)[d] < 1 || reach < 1 || strides[d] < 1 || room < 0)
       w.node.fail("its blocks do not fit its image");
     counts.push_back(room / strides[d] + 1);
   }
