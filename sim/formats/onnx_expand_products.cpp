@@ -195,7 +195,7 @@ std::string of_elements(OnnxWriter& w, int operand, const char* part) {
   Shape places = counted(0, x[axis]);
   for (std::int64_t& place : places) place /= block;
   const std::string name = part;
-  const std::string y = w.add("Gather", {given, w.sized(name + "_places", places)}, name);
+  std::string y = w.add("Gather", {given, w.sized(name + "_places", places)}, name);
   w.with("axis", static_cast<std::int64_t>(axis));
   return y;
 }
@@ -203,7 +203,7 @@ std::string of_elements(OnnxWriter& w, int operand, const char* part) {
 void dequantize_data(OnnxWriter& w) {
   if (w.shape(0).empty()) return;
   const auto real = [&](const std::string& codes, const char* part) {
-    const std::string y = w.add("Cast", {codes}, part);
+    std::string y = w.add("Cast", {codes}, part);
     w.with("to", std::int64_t{P::FLOAT});
     return y;
   };

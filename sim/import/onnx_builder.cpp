@@ -42,7 +42,8 @@ std::string OnnxBuilder::type_of(const std::string& name) const {
   const StoredType* type = find_onnx_type(graph_.type(name));
   if (type == nullptr) return "";
   // Floats of 8 bits come and go as what they stand for.
-  return type->block_bytes == 1 && !is_integer_type(type->format) ? "fp32" : type->format;
+  const bool narrow = type->onnx == kOnnxFloat8E4m3 || type->onnx == kOnnxFloat8E5m2;
+  return narrow ? "fp32" : type->format;
 }
 
 void OnnxBuilder::add_input(const std::string& name, const Shape& shape) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/numeric/stored_tensor.h"
+#include "sim/formats/onnx_model.h"
 #include "sim/import/onnx_builder.h"
 
 namespace bitjoule {
@@ -161,6 +162,7 @@ void cast(OnnxBuilder& builder, const OnnxNode& node) {
     return is_not_zero(builder, node);
   if (const StoredType* type = find_onnx_type(builder.graph().type(node.output()));
       type != nullptr && !to && type->block_bytes == 1 &&
+      (type->onnx == kOnnxFloat8E4m3 || type->onnx == kOnnxFloat8E5m2) &&
       builder.graph().type(node.input(0)) != builder.graph().type(node.output()))
     return to_narrow_float(builder, node, type->format, !from);
   // Integers become real values: with a scale of 1.

@@ -83,6 +83,16 @@ Shape sizes_of_data(const ImportOptions& options, const std::string& input, int 
   return fits ? shape : Shape();
 }
 
+/// -1 where the file is not read as a tensor, which whoever needs its elements says.
+std::int64_t elements_of_data(const std::string& path) {
+  try {
+    return volume_of(load_tensor(path, "").shape);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kInput) throw;
+    return -1;
+  }
+}
+
 onnx::TensorProto to_proto(const StoredTensor& tensor, const std::string& name) {
   onnx::TensorProto proto;
   proto.set_name(name);
@@ -146,8 +156,9 @@ void OnnxGraph::bind_constants(const ImportOptions& options) {
     if (given == options.inputs.end() || given->second.empty()) continue;
     bool binds = settings.count(input.name()) != 0;
     if (!binds) {
-      const std::int64_t elements = volume_of(load_tensor(given->second, "").shape);
-      binds = elements == 0 || (behind.count(input.name()) != 0 && elements <= kSmall);
+      const std::int64_t elements = elements_of_data(given->second);
+      binds =
+          elements == 0 || (behind.count(input.name()) != 0 && elements > 0 && elements <= kSmall);
     }
     if (binds) bound_.insert(*given);
   }
