@@ -1,9 +1,7 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <future>
 #include <map>
 #include <utility>
 
@@ -12,7 +10,6 @@
 #include "core/mapping/program.h"
 #include "run/layer_runner.h"
 #include "run/machine.h"
-#include "run/simulation.h"
 #include "sim/commands/command.h"
 #include "sim/commands/import_options.h"
 #include "sim/commands/network_arguments.h"
@@ -80,17 +77,6 @@ std::vector<Override> with_options(const Source& run, std::vector<Override> over
   if (!a.fidelity.empty()) overrides.push_back({"fidelity", a.fidelity});
   if (!a.values.empty()) overrides.push_back({"values", a.values});
   return a.network.overrides(run, overrides, given_files(a.inputs));
-}
-
-/// Loads SystemC beside what is done until a machine needs it, and waits for it in the end: that
-/// takes as long as all else of a small run. What it throws is thrown again where the machine is
-/// made.
-std::future<void> loading_simulation(const std::vector<Override>& overrides) {
-  const bool estimates = std::any_of(overrides.begin(), overrides.end(), [](const Override& o) {
-    return o.path == "fidelity" && o.value == enum_name(Fidelity::kEstimate);
-  });
-  return estimates ? std::future<void>()
-                   : std::async(std::launch::async | std::launch::deferred, prepare_simulation);
 }
 
 /// Names the kind of a file that is no run.
@@ -221,9 +207,7 @@ RunOptions timing_alone(const RunConfig& run) {
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   const Source source = given_source(a.file);
   std::vector<Override> all = with_options(source, overrides, a);
-  const std::future<void> loading = loading_simulation(all);
   RunConfig run = read_given_run(source, all);
-  if (a.jobs > 1 && loading.valid()) loading.wait();  // no thread has locks while others are forked
   require_places(a);
   if (!a.store.empty()) require_writable_directory(a.store);
   if (!run.phases.empty()) {

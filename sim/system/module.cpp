@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <mutex>
 
 #include "core/error.h"
 #include "sim/system/places.h"
@@ -55,9 +54,7 @@ const void* find_table(const std::string& name, const std::string& use) {
 }  // namespace
 
 const void* load_module(const std::string& name, const std::string& use) {
-  static std::mutex mutex;  // a run loads its simulation while it reads its files
   static std::map<std::string, const void*> tables;
-  const std::lock_guard lock(mutex);
   const auto known = tables.find(name);
   if (known != tables.end()) return known->second;
   return tables[name] = find_table(name, use);
