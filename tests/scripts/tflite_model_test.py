@@ -391,7 +391,7 @@ class TfliteModelTest(unittest.TestCase):
             broken = Model()
             broken.__dict__.update({k: list(v) for k, v in model.__dict__.items()})
             broken.add(44, changed, [y], 71, Table(s0=("b", 4)))
-            self.refused(broken.bytes([x], [y]), f'node "y" (UNIDIRECTIONAL_SEQUENCE_LSTM): ', said)
+            self.refused(broken.bytes([x], [y]), 'node "y" (UNIDIRECTIONAL_SEQUENCE_LSTM): ', said)
         # And one that fits: real values, two steps.
         model.add(44, operands, [y], 71, Table(s0=("b", 4)))
         values = np.array([[[0.1, -0.2, 0.3], [0.0, 0.5, -0.4]]], np.float32)

@@ -307,7 +307,7 @@ TEST_CASE("config: what stands at the root of a run stays when --set replaces it
   };
   CHECK(read({other}).accelerator.array.rows == 4);
   CHECK(read({other}).energy->name == "horowitz-2014-45nm");  // the default
-  CHECK(latency(read({other})) == Femtoseconds(7'000'000));  // the other accelerator's
+  CHECK(latency(read({other})) == Femtoseconds(7'000'000));   // the other accelerator's
   CHECK(read({priced}).energy->name == "jouppi-2021-7nm");
   CHECK(read({priced, other}).energy->name == "horowitz-2014-45nm");
   CHECK(read({"energy=jouppi-2021-7nm.yaml", other}).energy->name == "jouppi-2021-7nm");
