@@ -164,6 +164,24 @@ class LanguageTest(EvaluateTest):
         self.assertAlmostEqual(a["kl"] / np.mean(kl), 1, 4)
         self.assertAlmostEqual(a["agreement"]["top1"], np.mean(agrees), 12)
 
+    def test_heads_one_by_one_change_nothing(self):
+        """Evaluations compute attention head by head where formats share nothing between heads."""
+        sizes = {**self.SIZES, "hidden": 32, "heads": 4, "kv_heads": 2}
+        self.write("llama.yaml", {"name": "small", "base": "base/llama.yaml", "parameters": sizes})
+        token = {"format": "int8", "granularity": "per_token"}
+        tensor = {"format": "int8", "granularity": "per_tensor"}
+        for activations, mac in (("fp16", "fp16"), (token, "auto"), (tensor, "auto"), ("mxfp8_e4m3", "fp16"),
+                                 ("bf16", "fp32"), ("fp4_e2m1", "fp32")):  # fmt: skip
+            sets = ("--set", f"precision.activations={json.dumps(activations)}", "--set", f"precision.mac={mac}")
+            with self.subTest(activations):
+                self.evaluate("--window", 16, *sets)
+                got = np.array([float(r["nll"]) for r in self.rows("out/predictions.csv")])
+                expected = []
+                for row in self.tokens:
+                    q = log_softmax(self.logits(row, *sets).astype(np.float64))[:-1]
+                    expected.append(-q[np.arange(15), row[1:]])
+                np.testing.assert_allclose(got, np.concatenate(expected), rtol=1e-13)
+
     def test_windows_that_overlap(self):
         a = self.evaluate("--window", 8, "--stride", 3)
         rows = self.rows("out/predictions.csv")
