@@ -62,7 +62,7 @@ set(internal
   core/checker core/dram/rows core/exec/element_order core/machine/rows core/mapping/vector_builder
   core/numeric/elements core/numeric/float_codec core/numeric/ggml_blocks core/numeric/ggml_k_search core/numeric/nf4 core/numeric/rows
   core/numeric/scale_storage core/numeric/vectorize core/rule core/workload/pins_rows
-  core/workload/rows hw/block_scales run/batch_evaluation run/checked run/generators run/kv_cache
+  core/workload/rows hw/block_scales run/batch_evaluation run/checked run/generators run/head_pass run/kv_cache
   run/language_evaluation run/layer_formats run/layer_tensors run/mac_operands run/native_order
   run/network_inputs run/network_runner run/network_tensor run/network_values run/quantize_passes
   run/rows run/run_check run/tensor_store run/value_pass run/vector_run)
