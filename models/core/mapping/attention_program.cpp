@@ -94,7 +94,7 @@ void AttentionBuilder::place_tensors() {
   const StorageLayout& output = p_.context.path.output.layout;
   const std::int64_t rows = op.scores.batch * op.queries();
   const std::int64_t in = main_bytes(queries, region_bytes(queries, rows, op.key_dim()));
-  const std::int64_t out = rows * ceil_div(record_bits(output, 0, op.value_dim()), 8);
+  const std::int64_t out = main_bytes(output, region_bytes(output, rows, op.value_dim()));
   check_activation_memory(p_.context, in, out);
   queries_ = place(in);
   query_scales_ = place(rows * input_scale_record_bits(p_.scores) / 8);
@@ -211,7 +211,8 @@ void AttentionBuilder::results(const Step& s) {
   program_.vectors.push_back(job);
   const StorageLayout& layout = p_.context.path.output.layout;
   StoreOp store;
-  store.region = query_rows(s, output_, align(record_bits(layout, 0, p_.op.value_dim()), 8));
+  store.region =
+      query_rows(s, output_, main_bytes(layout, region_bytes(layout, 1, p_.op.value_dim())) * 8);
   store.sram_bits = store.region.bits();
   if (outputs_on_chip(p_.context)) store.region = {}, store.sram_bits = 0;
   store.outputs_needed = ++results_;

@@ -9,7 +9,6 @@
 #include "core/mapping/running_formats.h"
 #include "core/numeric/format.h"
 #include "core/numeric/quantized_tensor.h"
-#include "core/units.h"
 
 namespace bitjoule {
 namespace {
@@ -273,31 +272,6 @@ std::int64_t product_bits(const DataPath& path) {
 std::int64_t main_bits(const StorageLayout& layout, std::int64_t elements) {
   return layout.interleaved() ? elements / layout.block_elements * layout.block_bytes * 8
                               : elements * layout.codes.bits;
-}
-
-std::int64_t scale_entry_bits(const StorageLayout& layout) {
-  if (layout.interleaved() || layout.scales.group == kWholeTensor) return 0;
-  return layout.scales.bits + layout.zero_points.bits;
-}
-
-std::int64_t scale_bits(const StorageLayout& layout, std::int64_t count) {
-  const std::int64_t bits = count * scale_entry_bits(layout);
-  return layout.tables.present() ? bits + ceil_div(count, layout.tables.group) * layout.tables.bits
-                                 : bits;
-}
-
-std::int64_t record_bits(const StorageLayout& layout, std::int64_t first, std::int64_t end) {
-  std::int64_t scales = 0;
-  if (layout.scales.group > 0)
-    scales = ceil_div(end, layout.scales.group) - first / layout.scales.group;
-  else if (layout.scales.group == kWholeRow)
-    scales = 1;
-  return main_bits(layout, end - first) + scale_bits(layout, scales);
-}
-
-std::int64_t record_begin(const StorageLayout& layout, std::int64_t first) {
-  const std::int64_t group = layout.scales.group;
-  return main_bits(layout, first) + (group > 0 ? scale_bits(layout, first / group) : 0);
 }
 
 std::int64_t main_bytes(const StorageLayout& layout, const RegionBytes& region) {

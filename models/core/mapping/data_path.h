@@ -21,10 +21,6 @@ struct OperandPath {
   std::int64_t code_bits = 32;     ///< per element as stored, without scales
   std::int64_t operand_bits = 32;  ///< per integer in the array
   bool zero_points = false;        ///< integer MAC: needs the other operand's sum as a correction
-  /// Elements of a row whose scales lie beside its codes, in one stream (record_bits()): as results
-  /// leave, and vector operators read. 0: in a stream of their own, as those of the array's
-  /// operands.
-  std::int64_t scaled_row = 0;
 };
 
 struct DataPath {
@@ -85,19 +81,6 @@ DataPath resolve_data_path(const Precision& precision, const PeConfig& pe, const
 /// Bits of `elements` consecutive elements in the main stream of a tensor: blocks with all their
 /// fields where interleaved (whole blocks only), else codes alone.
 std::int64_t main_bits(const StorageLayout& layout, std::int64_t elements);
-/// Bits of the scale with its zero-point that so many elements of a row share; 0 where one covers
-/// the whole tensor, or lies in a block.
-std::int64_t scale_entry_bits(const StorageLayout& layout);
-/// Bits of `count` of them, with the scales that they have themselves (nf4_dq).
-std::int64_t scale_bits(const StorageLayout& layout, std::int64_t count);
-
-/// Bits of the elements first..end of a row as results lie, and what vector operators read: each
-/// group's scale beside its codes.
-std::int64_t record_bits(const StorageLayout& layout, std::int64_t first, std::int64_t end);
-
-/// Where element `first` of such a row begins.
-std::int64_t record_begin(const StorageLayout& layout, std::int64_t first);
-
 /// Bytes of a region in the main stream, and in the separate stream of scales and zero-points.
 std::int64_t main_bytes(const StorageLayout& layout, const RegionBytes& region);
 std::int64_t side_bytes(const StorageLayout& layout, const RegionBytes& region);

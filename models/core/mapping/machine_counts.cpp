@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/mapping/tile_bytes.h"
-
 namespace bitjoule {
 namespace {
 
@@ -158,8 +156,7 @@ void count_output(const MappingProblem& p, const Tile& tile, MachineCounts& coun
   const std::int64_t elements = tile.groups() * tile.m() * tile.n();
   counts.outputs += elements;
   counts.accumulator.reads += accesses(elements * 32, buffers.accumulator);
-  const std::int64_t scales = result_scale_bits(p, tile.groups(), tile.m(), tile.n());
-  counts.output.writes += accesses(elements * p.path.output.code_bits + scales, buffers.output);
+  counts.output.writes += accesses(elements * p.path.output.code_bits, buffers.output);
   // Sums of codes or elements are scaled per channel: a scale for each of them, and one for each
   // token, where tokens have their own.
   const bool scaled = p.path.scales_sums() && p.path.scale_group == 0;

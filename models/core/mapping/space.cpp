@@ -194,29 +194,12 @@ Tiling MappingSpace::tiling(std::size_t scheme, const std::array<std::int64_t, k
   return t;
 }
 
-/// A tile has all results that share a scale.
-struct ScaledResults {
-  std::int64_t groups = 1, n = 1;  ///< whole multiples of them, or all
-};
-
-ScaledResults scaled_results(const MappingProblem& p) {
-  const StorageLayout& layout = p.path.output.layout;
-  const std::int64_t n = p.layer.extents.n, row = p.layer.result_row();
-  if (layout.interleaved()) return {1, layout.block_elements};
-  if (!layout.scales.present() || layout.scales.group == kWholeTensor) return {};
-  std::int64_t group = layout.scales.group == kWholeRow ? row : layout.scales.group;
-  if (layout.tables.present()) group *= layout.tables.group;
-  group = std::min(group, row);
-  if (row == n || n % group == 0) return {1, group};
-  return {std::min(std::lcm(n, group) / n, p.layer.extents.groups), n};
-}
-
 AxisExtent axis_extent(const MappingProblem& p, TileAxis axis) {
   const Lowered& l = p.layer;
   const std::int64_t whole_weights = region_alignment(p.path.weights.layout);
   switch (axis) {
     case TileAxis::kGroups:
-      return {l.extents.groups, scaled_results(p).groups};
+      return {l.extents.groups, 1};
     case TileAxis::kBatch:
       return {l.batch, 1};
     case TileAxis::kRows:
@@ -224,7 +207,8 @@ AxisExtent axis_extent(const MappingProblem& p, TileAxis axis) {
     case TileAxis::kCols:
       return {l.out_width, 1};
     case TileAxis::kN:
-      return {l.extents.n, std::lcm(scaled_results(p).n, l.k_rows ? whole_weights : 1)};
+      return {l.extents.n, std::lcm(std::max<std::int64_t>(1, p.path.output.layout.block_elements),
+                                    l.k_rows ? whole_weights : 1)};
     case TileAxis::kK:
       return {l.extents.k, std::lcm(std::max<std::int64_t>(1, p.path.scale_group),
                                     std::lcm(l.k_rows ? 1 : whole_weights,

@@ -10,10 +10,6 @@ namespace bitjoule {
 /// That elements take in the input or output buffer: blocks are whole there.
 std::int64_t buffer_bytes(const StorageLayout& layout, std::int64_t elements);
 
-/// Bits of the scales of a tile of `groups` x m x n results that begins with a whole group of them.
-std::int64_t result_scale_bits(const MappingProblem& problem, std::int64_t groups, std::int64_t m,
-                               std::int64_t n);
-
 /// Of the scale buffer, that the scales and biases of so many groups of n x k weights take.
 std::int64_t parameter_bytes(const MappingProblem& problem, std::int64_t groups, std::int64_t n,
                              std::int64_t k);

@@ -136,10 +136,9 @@ void TileLayout::place_tensors() {
   bytes[at(Stream::kBiases)] = ceil_div(l.weight_rows() * p_.bias_bits(), 8);
   tile_bytes_[at(Stream::kOutputs)] = align(ceil_div(output_rows(this->tile({})).bits(), 8), burst);
   bytes[at(Stream::kOutputs)] =
-      tiled_activations
-          ? trips_.groups * trips_.m() * trips_.n * tile_bytes_[at(Stream::kOutputs)]
-          : ceil_div(l.output_elements() / l.result_row() * record_bits(output, 0, l.result_row()),
-                     8);
+      tiled_activations ? trips_.groups * trips_.m() * trips_.n * tile_bytes_[at(Stream::kOutputs)]
+                        : main_bytes(output, region_bytes(output, l.output_elements() / l.extents.n,
+                                                          l.extents.n));
 
   std::int64_t begin = 0;
   for (Stream stream : kStreams) {
@@ -305,27 +304,22 @@ Region TileLayout::bias_rows(const Tile& tile) const {
 Region TileLayout::output_rows(const Tile& tile) const {
   const Lowered& l = p_.layer;
   const StorageLayout& layout = p_.path.output.layout;
-  const std::int64_t n = l.extents.n;
-  const std::int64_t pixel = record_bits(layout, 0, l.result_row());
+  const std::int64_t pixel = l.extents.n * groups_in_pixel(l);
   const std::int64_t row = l.out_width * pixel, map = l.out_height * row;
+  const std::int64_t group = l.interleaved_groups ? l.extents.n : l.batch * map;
   Region r;
-  r.base_bits =
-      ranges_[at(Stream::kOutputs)].begin * 8 + tile.b0 * map + tile.r0 * row + tile.c0 * pixel;
-  const Region::Stride maps{tile.b1 - tile.b0, map}, rows{tile.r1 - tile.r0, row};
-  const Region::Stride cols{tile.c1 - tile.c0, pixel};
-  if (!l.interleaved_groups) {
-    r.base_bits += tile.g0 * l.batch * map + record_begin(layout, tile.n0);
-    r.run_bits = record_bits(layout, tile.n0, tile.n1);
-    r.strides = {Region::Stride{tile.groups(), l.batch * map}, maps, rows, cols};
-  } else {
-    // Whole groups lie side by side.
-    const std::int64_t side_by_side = tile.n() == n ? tile.groups() : 1;
-    const std::int64_t first = tile.g0 * n + tile.n0;
-    r.base_bits += record_begin(layout, first);
-    r.run_bits = record_bits(layout, first, first + (side_by_side - 1) * n + tile.n());
-    r.strides = {maps, rows, cols,
-                 Region::Stride{tile.groups() / side_by_side, record_begin(layout, n)}};
-  }
+  r.base_bits = ranges_[at(Stream::kOutputs)].begin * 8 +
+                main_bits(layout, tile.g0 * group + tile.b0 * map + tile.r0 * row +
+                                      tile.c0 * pixel + tile.n0);
+  r.run_bits = main_bits(layout, tile.n());
+  const Region::Stride groups{tile.groups(), main_bits(layout, group)};
+  const Region::Stride maps{tile.b1 - tile.b0, main_bits(layout, map)};
+  const Region::Stride rows{tile.r1 - tile.r0, main_bits(layout, row)};
+  const Region::Stride cols{tile.c1 - tile.c0, main_bits(layout, pixel)};
+  if (l.interleaved_groups)
+    r.strides = {maps, rows, cols, groups};
+  else
+    r.strides = {groups, maps, rows, cols};
   r.merge();
   return r;
 }

@@ -35,17 +35,6 @@ std::int64_t buffer_bytes(const StorageLayout& layout, std::int64_t elements) {
                               : bits_to_bytes(elements * layout.codes.bits);
 }
 
-std::int64_t result_scale_bits(const MappingProblem& p, std::int64_t groups, std::int64_t m,
-                               std::int64_t n) {
-  const StorageLayout& layout = p.path.output.layout;
-  // Groups of channels side by side may share a scale.
-  const bool one_row = p.layer.interleaved_groups && n == p.layer.extents.n;
-  const auto of_row = [&](std::int64_t results) {
-    return record_bits(layout, 0, results) - main_bits(layout, results);
-  };
-  return one_row ? m * of_row(groups * n) : groups * m * of_row(n);
-}
-
 RegionBytes weight_bytes(const MappingProblem& p, std::int64_t groups, std::int64_t n,
                          std::int64_t k) {
   const RowExtent rows = p.layer.stored_rows(groups, n, k);
@@ -122,7 +111,8 @@ void check_layer_formats(const MappingProblem& p) {
   check_rows("weights", p.path.weights.layout, l.stored_rows().length);
   check_rows("activations", p.path.activations.layout,
              l.channels * (l.interleaved_groups ? l.extents.groups : 1));
-  check_rows("output", p.path.output.layout, l.result_row());
+  check_rows("output", p.path.output.layout,
+             l.extents.n * (l.interleaved_groups ? l.extents.groups : 1));
 }
 
 std::string tile_name(const Tile& t) {
@@ -165,8 +155,7 @@ TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   f.weight = Bytes(weight_buffer_bytes(p, t.groups, weights.n, weights.k));
   f.scale = Bytes(parameter_bytes(p, t.groups, t.n, t.k) + input_scale_sram_bytes(p, t));
   f.accumulator = Bytes(t.groups * t.m() * t.n * 4);
-  f.output = Bytes(buffer_bytes(p.path.output.layout, t.groups * t.m() * t.n) +
-                   bits_to_bytes(result_scale_bits(p, t.groups, t.m(), t.n)));
+  f.output = Bytes(buffer_bytes(p.path.output.layout, t.groups * t.m() * t.n));
   return f;
 }
 

@@ -41,8 +41,8 @@ struct DramTraffic {
   DramTraffic& operator*=(std::int64_t n);
 };
 
-/// Fills in the shares of scales that move with their codes, by the layouts of a layer's operands:
-/// those inside blocks exactly, as blocks move whole, those beside the codes as of whole rows.
+/// Fills in the shares of scales inside blocks, by the layouts of a layer's operands; blocks move
+/// whole, so the division is exact.
 void add_block_scales(const DataPath& path, DramTraffic& traffic);
 
 }  // namespace bitjoule

@@ -13,33 +13,10 @@
 
 namespace bitjoule {
 
-/// A tensor in rows of `cols` as vector operators read and write it: blocks are whole, and other
-/// scales lie beside the codes of their row.
-struct StoredRows {
-  StorageLayout layout;
-  std::int64_t cols = 1;
-
-  /// Of consecutive elements from the begin of a row, or of one of its groups, on.
-  std::int64_t bits(std::int64_t elements) const {
-    if (layout.interleaved()) return main_bits(layout, align(elements, layout.block_elements));
-    const std::int64_t rest = elements % cols;
-    return elements / cols * record_bits(layout, 0, cols) +
-           (rest > 0 ? record_bits(layout, 0, rest) : 0);
-  }
-  /// Where an element begins.
-  std::int64_t begin(std::int64_t element) const {
-    if (layout.interleaved()) return bits(element);
-    return element / cols * record_bits(layout, 0, cols) + record_begin(layout, element % cols);
-  }
-};
-
-/// Results; the scales that the vector unit finds leave apart from the codes (scale_bits()).
-inline StoredRows result_rows(const MappingProblem& problem, const VectorOp& op) {
-  StoredRows rows{problem.path.output.layout, op.cols};
-  if (op.kind != VectorKind::kQuantize) return rows;
-  for (StorageField* field : {&rows.layout.scales, &rows.layout.zero_points, &rows.layout.tables})
-    *field = {};
-  return rows;
+/// Bits of consecutive elements; blocks are whole.
+inline std::int64_t stored_bits(const StorageLayout& layout, std::int64_t elements) {
+  return main_bits(layout,
+                   layout.interleaved() ? align(elements, layout.block_elements) : elements);
 }
 
 /// Rows are normalised, reduced or rotated as one.
@@ -77,8 +54,6 @@ class VectorBuilder {
         in_(problem.path.activations.layout),
         parameters_(problem.path.weights.layout),
         out_(problem.path.output.layout),
-        inputs_{in_, op.cols},
-        outputs_(result_rows(problem, op)),
         input_room_(usable(problem.machine.buffers.input).value * 8),
         output_room_(usable(problem.machine.buffers.output).value * 8) {}
 
@@ -125,7 +100,7 @@ class VectorBuilder {
   template <class Bits>
   std::int64_t largest(std::int64_t step, std::int64_t limit, Bits input_bits) const {
     const auto fits = [&](std::int64_t n) {
-      return input_bits(n) <= input_room_ && outputs_.bits(n) + scale_bits(n) <= output_room_;
+      return input_bits(n) <= input_room_ && stored_bits(out_, n) + scale_bits(n) <= output_room_;
     };
     std::int64_t low = 0, high = ceil_div(limit, step);
     while (low < high) {
@@ -153,8 +128,8 @@ class VectorBuilder {
   std::int64_t alignment() const { return std::max(region_alignment(in_), region_alignment(out_)); }
   Region output_region(std::int64_t first, std::int64_t elements) const {
     Region r;
-    r.base_bits = output_ * 8 + outputs_.begin(first);
-    r.run_bits = outputs_.bits(elements);
+    r.base_bits = output_ * 8 + stored_bits(out_, first);
+    r.run_bits = stored_bits(out_, elements);
     return r;
   }
   bool on_chip() const { return inputs_on_chip(p_); }
@@ -167,7 +142,6 @@ class VectorBuilder {
   const MappingProblem& p_;
   const VectorOp& op_;
   const StorageLayout &in_, &parameters_, &out_;
-  const StoredRows inputs_, outputs_;
   std::int64_t input_room_, output_room_;  // bits
   std::vector<VectorOperand> operands_;
   std::int64_t end_ = 0, table_ = 0, output_ = 0, scales_ = 0;  // byte addresses

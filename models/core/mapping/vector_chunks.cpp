@@ -25,7 +25,8 @@ std::int64_t VectorBuilder::streamed_range(const VectorOperand& operand, std::in
 std::int64_t VectorBuilder::streamed_bits(std::int64_t elements) const {
   std::int64_t bits = 0, first = 0;
   for (const VectorOperand& operand : operands_)
-    if (!operand.resident) bits += inputs_.bits(streamed_range(operand, 0, elements, first) + 1);
+    if (!operand.resident)
+      bits += stored_bits(in_, streamed_range(operand, 0, elements, first) + 1);
   return bits;
 }
 
@@ -42,7 +43,7 @@ void VectorBuilder::stream() {
     return;
   }
   if (size == 0)
-    refuse(fmt::format("a row of {} results", step), streamed_bits(step), outputs_.bits(step));
+    refuse(fmt::format("a row of {} results", step), streamed_bits(step), stored_bits(out_, step));
   for (std::int64_t begin = 0; begin < all; begin += size) {
     const std::int64_t end = std::min(begin + size, all);
     VectorChunk chunk;
@@ -53,8 +54,8 @@ void VectorBuilder::stream() {
       Region r;
       std::int64_t first = 0;
       const std::int64_t elements = streamed_range(operand, begin, end, first);
-      r.base_bits = operand.base * 8 + inputs_.begin(first);
-      r.run_bits = inputs_.bits(elements);
+      r.base_bits = operand.base * 8 + stored_bits(in_, first);
+      r.run_bits = stored_bits(in_, elements);
       load(r, elements, chunk);
     }
     finish(chunk);
@@ -73,9 +74,11 @@ void VectorBuilder::stream_pieces() {
   const std::int64_t cols = op_.cols, passes = static_cast<std::int64_t>(work_of(1).size());
   const auto one = work_of(1), two = work_of(2);
   const std::int64_t step = std::min(cols, alignment());
-  const std::int64_t size = largest(step, cols, [this](std::int64_t n) { return inputs_.bits(n); });
+  const std::int64_t size =
+      largest(step, cols, [this](std::int64_t n) { return stored_bits(in_, n); });
   if (size == 0)
-    refuse(fmt::format("a piece of {} results", step), inputs_.bits(step), outputs_.bits(step));
+    refuse(fmt::format("a piece of {} results", step), stored_bits(in_, step),
+           stored_bits(out_, step));
   for (std::int64_t first = 0; first < op_.elements(); first += cols)
     for (std::int64_t pass = 0; pass < passes; ++pass)
       for (std::int64_t begin = 0; begin < cols; begin += size) {
@@ -83,8 +86,8 @@ void VectorBuilder::stream_pieces() {
         VectorChunk piece;
         piece.elements = std::min(size, cols - begin);
         Region r;
-        r.base_bits = operands_[0].base * 8 + inputs_.begin(first + begin);
-        r.run_bits = inputs_.bits(piece.elements);
+        r.base_bits = operands_[0].base * 8 + stored_bits(in_, first + begin);
+        r.run_bits = stored_bits(in_, piece.elements);
         load(r, piece.elements, piece);
         if (pass > 0) piece.output = r;
         if (pass == passes - 1) piece.output = output_region(first + begin, piece.elements);
@@ -100,25 +103,26 @@ void VectorBuilder::stream_pieces() {
 void VectorBuilder::combine_columns() {
   const std::int64_t chosen = op_.routing->chosen, experts = op_.routing->experts;
   const auto input_bits = [&](std::int64_t n) {
-    return chosen * inputs_.bits(n) + inputs_.bits(experts);
+    return chosen * stored_bits(in_, n) + stored_bits(in_, experts);
   };
   const std::int64_t width = largest(alignment(), op_.cols, input_bits);
   if (width == 0)
     refuse(fmt::format("a part of a row, {} results", alignment()), input_bits(alignment()),
-           outputs_.bits(alignment()));
+           stored_bits(out_, alignment()));
   for (std::int64_t row = 0; row < op_.rows; ++row)
     for (std::int64_t column = 0; column < op_.cols; column += width) {
       VectorChunk chunk;
       chunk.elements = std::min(width, op_.cols - column);
       chunk.output = output_region(row * op_.cols + column, chunk.elements);
       Region results;
-      results.base_bits = operands_[0].base * 8 + inputs_.begin(row * chosen * op_.cols + column);
-      results.run_bits = inputs_.bits(chunk.elements);
-      results.strides[2] = {chosen, inputs_.bits(op_.cols)};
+      results.base_bits =
+          operands_[0].base * 8 + stored_bits(in_, row * chosen * op_.cols + column);
+      results.run_bits = stored_bits(in_, chunk.elements);
+      results.strides[2] = {chosen, stored_bits(in_, op_.cols)};
       load(results, chosen * chunk.elements, chunk);
       Region weights;
-      weights.base_bits = operands_[1].base * 8 + inputs_.begin(row * experts);
-      weights.run_bits = inputs_.bits(experts);
+      weights.base_bits = operands_[1].base * 8 + stored_bits(in_, row * experts);
+      weights.run_bits = stored_bits(in_, experts);
       load(weights, experts, chunk);
       finish(chunk);
     }
@@ -138,7 +142,7 @@ void VectorBuilder::pool() {
   const auto input_bits = [&](std::int64_t rows, std::int64_t channels) {
     const std::int64_t high =
         std::min(w.height, (rows - 1) * w.stride_h + w.dilation_h * (w.kernel_h - 1) + 1);
-    return high * w.width * inputs_.bits(channels);
+    return high * w.width * stored_bits(in_, channels);
   };
   const std::int64_t row = pixel * w.channels;
   std::int64_t channels = w.channels;
@@ -151,7 +155,8 @@ void VectorBuilder::pool() {
                        [&](std::int64_t n) { return input_bits(1, n / pixel); }) /
                pixel;
     if (channels == 0)
-      refuse("a row of windows", input_bits(1, alignment()), outputs_.bits(pixel * alignment()));
+      refuse("a row of windows", input_bits(1, alignment()),
+             stored_bits(out_, pixel * alignment()));
   }
   for (std::int64_t b = 0; b < w.batch; ++b)
     for (std::int64_t r0 = 0; r0 < w.out_height(); r0 += rows)
@@ -162,12 +167,12 @@ void VectorBuilder::pool() {
         VectorChunk chunk;
         chunk.elements = (r1 - r0) * pixel * c;
         chunk.output = output_region(((b * w.out_height() + r0) * pixel) * w.channels + c0, c);
-        chunk.output.strides[2] = {(r1 - r0) * pixel, outputs_.bits(w.channels)};
+        chunk.output.strides[2] = {(r1 - r0) * pixel, stored_bits(out_, w.channels)};
         Region r;
-        r.base_bits =
-            operands_[0].base * 8 + inputs_.begin((b * w.height + h0) * w.width * w.channels + c0);
-        r.run_bits = inputs_.bits(c);
-        r.strides[2] = {high * w.width, inputs_.bits(w.channels)};
+        r.base_bits = operands_[0].base * 8 +
+                      stored_bits(in_, (b * w.height + h0) * w.width * w.channels + c0);
+        r.run_bits = stored_bits(in_, c);
+        r.strides[2] = {high * w.width, stored_bits(in_, w.channels)};
         load(r, high * w.width * c, chunk);
         finish(chunk);
       }
@@ -194,10 +199,10 @@ void VectorBuilder::concatenate() {
 /// `outer` pieces of `inner` elements, to `offset` in rows of `row` elements.
 void VectorBuilder::concatenate(const VectorOperand& operand, std::int64_t outer,
                                 std::int64_t inner, std::int64_t offset, std::int64_t row) {
-  const auto input_bits = [this](std::int64_t n) { return inputs_.bits(n); };
+  const auto input_bits = [this](std::int64_t n) { return stored_bits(in_, n); };
   const std::int64_t whole = largest(inner, outer * inner, input_bits);
   const std::int64_t part = whole > 0 ? inner : largest(alignment(), inner, input_bits);
-  if (part == 0) refuse("a block", inputs_.bits(alignment()), outputs_.bits(alignment()));
+  if (part == 0) refuse("a block", stored_bits(in_, alignment()), stored_bits(out_, alignment()));
   const std::int64_t rows = std::max<std::int64_t>(1, whole / inner);
   for (std::int64_t o = 0; o < outer; o += rows)
     for (std::int64_t i = 0; i < inner; i += part) {
@@ -205,10 +210,10 @@ void VectorBuilder::concatenate(const VectorOperand& operand, std::int64_t outer
       VectorChunk chunk;
       chunk.elements = taken * width;
       chunk.output = output_region(o * row + offset + i, width);
-      chunk.output.strides[2] = {taken, outputs_.bits(row)};
+      chunk.output.strides[2] = {taken, stored_bits(out_, row)};
       Region r;
-      r.base_bits = operand.base * 8 + inputs_.begin(o * inner + i);
-      r.run_bits = inputs_.bits(chunk.elements);
+      r.base_bits = operand.base * 8 + stored_bits(in_, o * inner + i);
+      r.run_bits = stored_bits(in_, chunk.elements);
       load(r, chunk.elements, chunk);
       finish(chunk);
     }
@@ -217,7 +222,7 @@ void VectorBuilder::concatenate(const VectorOperand& operand, std::int64_t outer
 /// Only the rows looked up are read.
 void VectorBuilder::look_up() {
   const std::int64_t row = region_bytes(parameters_, 1, op_.cols).total();
-  const std::int64_t result = outputs_.bits(op_.cols);
+  const std::int64_t result = stored_bits(out_, op_.cols);
   const std::int64_t room = usable(p_.machine.buffers.weight).value;
   const std::int64_t rows = std::min(room / row, output_room_ / result);
   if (rows == 0)

@@ -17,13 +17,13 @@ struct VectorDemand {
 
 VectorDemand demand_of(const MappingProblem& p, const VectorOp& op) {
   VectorDemand d;
-  d.output_bits = result_rows(p, op).bits(op.elements());
+  d.output_bits = stored_bits(p.path.output.layout, op.elements());
   if (op.kind == VectorKind::kEmbedding) return d;
   const auto bytes = [](std::int64_t bits) { return ceil_div(bits, 8); };
-  d.kept_bytes = bytes(StoredRows{p.path.weights.layout, op.cols}.bits(parameter_elements(op)));
+  d.kept_bytes = bytes(stored_bits(p.path.weights.layout, parameter_elements(op)));
   for (const std::int64_t elements : operand_elements(op)) {
     const std::int64_t read = op.kind == VectorKind::kSlice ? op.elements() : elements;
-    const std::int64_t bits = StoredRows{p.path.activations.layout, op.cols}.bits(read);
+    const std::int64_t bits = stored_bits(p.path.activations.layout, read);
     const bool is_broadcast = broadcasts(op) && elements < op.elements();
     if (is_broadcast && p.activations == ActivationMemory::kDram)
       d.kept_bytes += bytes(bits);

@@ -35,8 +35,7 @@ void VectorBuilder::place_tensors() {
   if (op_.kind == VectorKind::kEmbedding) {
     table_ = place(op_.table_rows * region_bytes(parameters_, 1, op_.cols).total());
   } else {
-    const std::int64_t bytes =
-        ceil_div(StoredRows{parameters_, op_.cols}.bits(parameter_elements(op_)), 8);
+    const std::int64_t bytes = ceil_div(stored_bits(parameters_, parameter_elements(op_)), 8);
     if (bytes > room)
       throw input_error(fmt::format("{}: parameters of {} B exceed {} B of the weight buffer",
                                     row.name, bytes, room));
@@ -48,10 +47,10 @@ void VectorBuilder::place_tensors() {
     }
     place_operands(room - bytes);
   }
-  const std::int64_t output_bytes = ceil_div(outputs_.bits(op_.elements()), 8);
+  const std::int64_t output_bytes = ceil_div(stored_bits(out_, op_.elements()), 8);
   std::int64_t input_bytes = 0;
   for (const VectorOperand& operand : operands_)
-    input_bytes += ceil_div(inputs_.bits(operand.elements), 8);
+    input_bytes += ceil_div(stored_bits(in_, operand.elements), 8);
   check_activation_memory(p_, input_bytes, output_bytes);
   output_ = place(output_bytes);
   scales_ = place(ceil_div(scale_bits(op_.elements()), 8));
@@ -66,7 +65,7 @@ void VectorBuilder::place_operands(std::int64_t free_bytes) {
   for (std::int64_t elements : operand_elements(op_)) {
     VectorOperand operand;
     operand.elements = op_.kind == VectorKind::kSlice ? op_.elements() : elements;
-    const std::int64_t bytes = ceil_div(inputs_.bits(operand.elements), 8);
+    const std::int64_t bytes = ceil_div(stored_bits(in_, operand.elements), 8);
     operand.base = place(bytes);
     const bool is_broadcast = broadcasts(op_) && elements < op_.elements();
     operand.resident = is_broadcast && bytes <= free_bytes && !on_chip();

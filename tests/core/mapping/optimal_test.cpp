@@ -25,7 +25,6 @@ constexpr int kSmall = 320, kOfEachDataflow = 53, kLarge = 100, kPins = 2000;
 #endif
 constexpr std::int64_t kTilings = 1500;  // of a small problem, before the orders of its loops
 
-using test::g_unit;
 using test::k_unit;
 using test::n_unit;
 
@@ -114,13 +113,12 @@ Least exhaustive(const MappingProblem& p) {
   const Estimator estimator(p);
   Least least;
   Tiling t;
-  for (std::int64_t g = g_unit(p); g < l.extents.groups + g_unit(p); g += g_unit(p))
+  for (t.groups = 1; t.groups <= l.extents.groups; ++t.groups)
     for (t.batch = 1; t.batch <= l.batch; ++t.batch)
       for (t.out_rows = 1; t.out_rows <= l.out_height; ++t.out_rows)
         for (t.out_cols = 1; t.out_cols <= l.out_width; ++t.out_cols)
           for (std::int64_t n = n_unit(p); n < l.extents.n + n_unit(p); n += n_unit(p))
             for (std::int64_t k = k_unit(p); k < l.extents.k + k_unit(p); k += k_unit(p)) {
-              t.groups = std::min(g, l.extents.groups);
               t.n = std::min(n, l.extents.n);
               t.k = std::min(k, l.extents.k);
               try_orders(p, estimator, t, least);
@@ -138,7 +136,7 @@ Tiling random_tiling(MappingRandom& random, const MappingProblem& p) {
     return std::min(extent, units * unit);
   };
   Tiling t;
-  t.groups = size(l.extents.groups, g_unit(p));
+  t.groups = size(l.extents.groups, 1);
   t.batch = size(l.batch, 1);
   t.out_rows = size(l.out_height, 1);
   t.out_cols = size(l.out_width, 1);

@@ -98,7 +98,7 @@ Tiling tiling(Random& random, const MappingProblem& p) {
     return random.one_in(3) ? extent : std::min(chosen, extent);
   };
   Tiling t;
-  t.groups = size(l.extents.groups, test::g_unit(p));
+  t.groups = size(l.extents.groups, 1);
   t.batch = size(l.batch, 1);
   t.out_rows = size(l.out_height, 1);
   t.out_cols = size(l.out_width, 1);
@@ -159,15 +159,6 @@ std::int64_t disjoint_bits(const Runs& runs) {
   return bits;
 }
 
-/// Bits of the scales, zero-points and tables beside a row of results.
-std::int64_t scales_of_row(const StorageLayout& layout, std::int64_t row) {
-  const StorageField &scales = layout.scales, &tables = layout.tables;
-  if (layout.interleaved() || !scales.present() || scales.group == kWholeTensor) return 0;
-  const std::int64_t count = scales.group == kWholeRow ? 1 : ceil_div(row, scales.group);
-  return count * (scales.bits + layout.zero_points.bits) +
-         (tables.present() ? ceil_div(count, tables.group) * tables.bits : 0);
-}
-
 void check_each_element_once(const MappingProblem& p, const Program& program) {
   const Lowered& l = p.layer;
   Runs results, weights;
@@ -175,9 +166,7 @@ void check_each_element_once(const MappingProblem& p, const Program& program) {
   for (const LoadOp& op : program.weight_loads)
     if (op.tensor == Tensor::kWeights) add(op.region, weights);
   if (p.activations == ActivationMemory::kDram) {
-    const StorageLayout& out = p.path.output.layout;
-    const std::int64_t row = l.result_row(), rows = l.output_elements() / row;
-    const std::int64_t exact = main_bits(out, rows * row) + rows * scales_of_row(out, row);
+    const std::int64_t exact = main_bits(p.path.output.layout, l.output_elements());
     const std::int64_t bits = disjoint_bits(results);
     CHECK(bits >= exact);  // tiles that are contiguous end with whole bytes
     CHECK(bits < exact + 8 * static_cast<std::int64_t>(program.stores.size()) + 8);
