@@ -11,8 +11,8 @@ const SimulationModule& simulation_module() {
   return module_table<SimulationModule>("simulation", "the simulation");
 }
 
-/// The machine of the module, made when something runs on it: what a run finds out before, it may
-/// while the module is loaded.
+/// The machine of the module, made when something runs on it: what is known, or refused, before
+/// needs no SystemC.
 class ModuleSimulation : public Simulation {
  public:
   ModuleSimulation(const AcceleratorConfig& machine, const DramConfig& dram, Fidelity fidelity)

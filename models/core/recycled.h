@@ -23,7 +23,7 @@ class Recycled {
   std::vector<T> take(std::size_t count) {
     // The last one first: it may lie in a cache.
     const auto fits = [&](const std::vector<T>& v) {
-      return v.size() >= count && v.size() - count <= count / 4;
+      return v.capacity() >= count && v.capacity() - count <= count / 4;
     };
     const auto found = std::find_if(vectors_.rbegin(), vectors_.rend(), fits);
     std::vector<T> values;
@@ -36,13 +36,13 @@ class Recycled {
   }
 
   void give(std::vector<T>&& values) {
-    if (values.size() < kLeast || values.size() > kMost) return;
+    if (values.capacity() < kLeast || values.capacity() > kMost) return;
     if (vectors_.size() == kVectors) vectors_.erase(vectors_.begin());
     vectors_.push_back(std::move(values));
   }
 
  private:
-  static constexpr std::size_t kLeast = 1024, kMost = std::size_t{1} << 21, kVectors = 12;
+  static constexpr std::size_t kLeast = 1024, kMost = std::size_t{1} << 19, kVectors = 12;
   std::vector<std::vector<T>> vectors_;
 };
 

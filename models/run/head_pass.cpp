@@ -1,13 +1,13 @@
 #include "run/head_pass.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
-#include "core/index.h"
 #include "core/interrupt.h"
 #include "core/mapping/program.h"
 #include "core/numeric/sole_rows.h"
-#include "core/recycled.h"
 #include "run/layer_runner.h"
 #include "run/network_layers.h"
 
@@ -120,12 +120,15 @@ void HeadPass::add(const ValueStep& whole, NetworkOp op) {
 std::unique_ptr<HeadPass> HeadPass::make(const RunConfig& run, const Network& network,
                                          const std::vector<ValueStep>& steps, std::size_t first,
                                          Side side) {
+  const auto is_of_layer = [](const std::string& input) {
+    return !input.empty() && input != kOperandInput && input != kCacheInput;
+  };
   const auto product_of = [&](const ValueStep& step) -> const Matmul* {
     const auto* product = std::get_if<Matmul>(&step.layer->op);
     const bool is_plain = product != nullptr && !step.layer->fused && !step.layer->accumulators &&
                           !step.layer->bias && step.layer->activation.empty() &&
                           step.layer->tensors.empty() && step.layer->inputs.size() == 2 &&
-                          step.layer->inputs[1] != kCacheInput;
+                          is_of_layer(step.layer->inputs[0]) && is_of_layer(step.layer->inputs[1]);
     if (!is_plain) return nullptr;
     const DataPath& path = step.program.problem.path;
     // What is put together again has no codes.
@@ -190,6 +193,9 @@ bool HeadPass::run(NetworkValues& values) {
     const std::int64_t rows = heads_ / operand.heads_together * operand.rows;
     if (tensor.is_raw || tensor.is_number ||
         static_cast<std::int64_t>(tensor.values.size()) != rows * operand.cols)
+      return false;
+    if (tensor.stored != nullptr && tensor.stored->k() == operand.cols &&
+        !has_sole_rows(*tensor.stored))
       return false;
   }
   NetworkTensor result;

@@ -34,7 +34,8 @@ class HeadPass {
                                         Side side);
   std::size_t steps() const { return steps_.size(); }
 
-  /// False, and nothing is done, where the operands are not stored in rows of heads.
+  /// False, and nothing is done, where the operands are not stored in rows of heads, each by
+  /// itself.
   bool run(NetworkValues& values);
 
  private:
@@ -42,7 +43,7 @@ class HeadPass {
       : values_(run, NetworkValues::Wanted::kOutputs, nullptr, side) {}
   void add(const ValueStep& whole, NetworkOp op);
 
-  std::int64_t heads_ = 1, shared_ = 1;
+  std::int64_t heads_ = 1;
   /// Of one head: elements of its rows of queries, keys and values, and their names.
   struct Operand {
     std::string name;

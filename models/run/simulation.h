@@ -83,7 +83,7 @@ std::shared_ptr<Simulation> make_machine(const AcceleratorConfig& machine, const
                                          Fidelity fidelity);
 
 /// The machine as SystemC modules. A program may link its own functions of these names instead, and
-/// with them leave SystemC to be loaded when a machine is made.
+/// with them leave SystemC to be loaded when something runs on a machine.
 std::shared_ptr<Simulation> make_simulation(const AcceleratorConfig& machine,
                                             const DramConfig& dram, Fidelity fidelity);
 /// Loads what make_simulation() needs, once for all processes that are forked afterwards.

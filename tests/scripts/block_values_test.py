@@ -88,6 +88,24 @@ class BlockValues(Simulator):
                 self.assertEqual(moved["outputs"]["write_bytes"], codes)
                 self.assertEqual(moved["scales"]["write_bytes"], scales)
 
+    def test_channels_of_a_pixel_share_scales_in_depthwise_layers(self):
+        x = (self.random.standard_normal((4, 4, 64)) * np.exp2(self.random.integers(-6, 7, (4, 4, 64)))).astype(F32)
+        self.write("n.yaml", {
+            "name": "n", "inputs": [{"name": "x", "shape": [4, 4, 64], **self.save("x", x)}],
+            "layers": [{"name": "same", "inputs": ["x"],
+                        "conv2d": {"height": 4, "width": 4, "channels": 64, "filters": 64, "kernel": 1, "groups": 64},
+                        "tensors": {"weights": self.save("w", np.ones((64, 1)))}}]})  # fmt: skip
+        for name in ("mxfp4", "mxfp8_e4m3"):
+            with self.subTest(name):
+                self.write("run.yaml", {
+                    "accelerator": "accelerators/edge-16x16.yaml", "network": "n.yaml",
+                    "precision": {"weights": "fp32", "activations": "fp32", "output": name}})  # fmt: skip
+                self.sim("run", "run.yaml", "-o", "out", "--values", "on", "--save-outputs")
+                (output,) = (self.folder / "out" / "outputs").glob("*.npy")
+                codes, scales, _ = encoded(x.reshape(16, 64), name)
+                expected = (codes * scales[..., None]).reshape(-1)
+                np.testing.assert_array_equal(np.load(output).reshape(-1), expected)
+
     def test_products_of_elements(self):
         x, w = self.random.standard_normal((5, 128)), self.random.standard_normal((7, 128))
         for a, b in [("mxfp4", "mxfp4"), ("nvfp4", "nvfp4"), ("mxfp8_e4m3", "mxfp8_e4m3"), ("mxfp8_e5m2", "mxfp8_e5m2"),

@@ -182,6 +182,30 @@ class LanguageTest(EvaluateTest):
                     expected.append(-q[np.arange(15), row[1:]])
                 np.testing.assert_allclose(got, np.concatenate(expected), rtol=1e-13)
 
+    def test_operands_of_attention_that_are_cut_into_no_rows(self):
+        """In formats whose rows share scales, and where the second operand is the layer's own."""
+        heads, tokens, size = 4, 16, 32
+        one = {"rows": heads * tokens, "cols": size}
+        turned = {"op": "transpose", "shape": [heads, size, tokens], "operand_shapes": [[heads, tokens, size]],
+                  "axes": [0, 2, 1]}  # fmt: skip
+        np.save(self.folder / "x.npy", self.random.standard_normal((3, tokens, heads * size)).astype(np.float32))
+        for output, second in (("nvfp4", "k"), ("nf4_dq", "k"), ("fp8_e4m3_scaled", "k"), ("fp16", "$operand")):
+            layers = [
+                {"name": "k", "vector": {"op": "relu", **one}, "inputs": ["x"]},
+                {"name": "v", "vector": turned, "inputs": ["k"]},
+                {"name": "q", "vector": {"op": "gelu", **one}, "inputs": ["x"], "precision": {"output": output}},
+                {"name": "qk", "matmul": {"batch": heads, "m": tokens, "n": tokens, "k": size}, "inputs": ["q", second]},
+                {"name": "sm", "vector": {"op": "softmax", "rows": heads * tokens, "cols": tokens}},
+                {"name": "pv", "matmul": {"batch": heads, "m": tokens, "n": size, "k": tokens}, "inputs": ["sm", "v"]},
+            ]
+            self.write("run.yaml", {
+                **ACCELERATOR, "precision": {"weights": "fp16", "activations": "fp16", "mac": "fp16"},
+                "network": {"name": "a", "inputs": [{"name": "x", "shape": [1, tokens, heads * size]}], "layers": layers},
+                "evaluation": {"data": "x.npy"}})  # fmt: skip
+            with self.subTest(output=output, second=second):
+                self.sim("evaluate", "run.yaml", "-o", "out", "--quiet")
+                self.assertGreater(self.accuracy()["sqnr_db"], 15)
+
     def test_windows_that_overlap(self):
         a = self.evaluate("--window", 8, "--stride", 3)
         rows = self.rows("out/predictions.csv")

@@ -236,9 +236,9 @@ void LayerValues::finalize() {
              outputs_.data());
     return;
   }
-  const std::int64_t rows = problem_.layer.output_elements() / problem_.layer.extents.n;
+  const std::int64_t row = problem_.layer.result_row();
   const QuantizedTensor stored = QuantizedTensor::quantize(
-      problem_.path.output.format, outputs_.data(), rows, problem_.layer.extents.n);
+      problem_.path.output.format, outputs_.data(), problem_.layer.output_elements() / row, row);
   stored.decode(outputs_.data());
 }
 

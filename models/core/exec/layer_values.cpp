@@ -154,7 +154,7 @@ LayerValues::LayerValues(const MappingProblem& problem, const QuantizedTensor& i
 }
 
 /// Accumulators of floats, which their first partial sums set.
-void LayerValues::make_room(const Tile&) {
+void LayerValues::make_room() {
   if (acc_i_.empty() && acc_f_.empty())
     acc_f_ = recycled<float>(at(problem_.layer.output_elements()));
 }
@@ -171,7 +171,7 @@ RowView<T> LayerValues::weights(const std::vector<T>& all, const Tile& tile, std
 }
 
 void LayerValues::load_panels(const Tile& tile) {
-  make_room(tile);
+  make_room();
   load_inputs(tile);
   if (!weights_of_ || !same_weights(*weights_of_, tile)) {
     if (is_integer())
@@ -244,7 +244,7 @@ bool LayerValues::group_sums_fit() const {
 }
 
 void LayerValues::compute_tile(const Tile& tile) {
-  make_room(tile);
+  make_room();
   if (is_integer() && problem_.path.scale_group == 0 && is_depthwise(problem_.layer) && sums_fit())
     return add_depthwise(problem_.layer, tile, xi_, wi_,
                          static_cast<std::int16_t>(input_scales_->at(0, 0).zero), acc_i_);

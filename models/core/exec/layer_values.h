@@ -103,7 +103,7 @@ class LayerValues {
   };
   bool integer_output() const;
   bool yields_float_sums() const;
-  void make_room(const Tile& tile);
+  void make_room();
   void load_inputs(const Tile& tile);
   bool has_pixels_in_order(const Tile& tile) const;
   bool lies_in_rows(const Tile& tile) const;

@@ -111,8 +111,7 @@ void check_layer_formats(const MappingProblem& p) {
   check_rows("weights", p.path.weights.layout, l.stored_rows().length);
   check_rows("activations", p.path.activations.layout,
              l.channels * (l.interleaved_groups ? l.extents.groups : 1));
-  check_rows("output", p.path.output.layout,
-             l.extents.n * (l.interleaved_groups ? l.extents.groups : 1));
+  check_rows("output", p.path.output.layout, l.result_row());
 }
 
 std::string tile_name(const Tile& t) {

@@ -19,9 +19,13 @@ bool has_sole_rows(const TensorFormat& format) {
          layout.zero_format.packing != ZeroPacking::kAwq;
 }
 
+bool has_sole_rows(const QuantizedTensor& tensor) {
+  return has_sole_rows(tensor.format()) && !tensor.has_own_groups() && !tensor.bytes().empty();
+}
+
 QuantizedTensor rows_from(const QuantizedTensor& tensor, std::int64_t first, std::int64_t count) {
   const TensorFormat& format = tensor.format();
-  if (!has_sole_rows(format) || tensor.has_own_groups() || tensor.bytes().empty())
+  if (!has_sole_rows(tensor))
     throw internal_error("rows of a tensor in " + format.format + " are not by themselves");
   const StorageLayout& layout = tensor.layout();
   const std::int64_t k = tensor.k();

@@ -38,6 +38,8 @@ struct Lowered {
   }
   RowExtent stored_rows() const { return stored_rows(extents.groups, extents.n, extents.k); }
   std::int64_t output_elements() const { return extents.groups * extents.m * extents.n; }
+  /// Results side by side, which scales of rows and groups are of: of a pixel all channels.
+  std::int64_t result_row() const { return extents.n * (interleaved_groups ? extents.groups : 1); }
 
   /// Index of the first operand's element (g, m, k) in its tensor (NHWC, or [group][m][k]), or -1
   /// where it lies in the padding.
