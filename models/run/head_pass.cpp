@@ -216,8 +216,8 @@ bool HeadPass::run(NetworkValues& values) {
     result.reference.insert(result.reference.end(), of_head.reference.begin(),
                             of_head.reference.end());
   }
-  for (const NetworkLayer* layer : whole_)
-    values.finish(*layer, layer == whole_.back() ? std::move(result) : NetworkTensor());
+  for (std::size_t i = 0; i + 1 < whole_.size(); ++i) values.finish(*whole_[i], NetworkTensor());
+  values.finish(*whole_.back(), std::move(result));
   return true;
 }
 

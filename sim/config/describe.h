@@ -28,12 +28,6 @@
 
 namespace bitjoule {
 
-/// What describe() takes by reference for the reader's sake; here it stays.
-template <class T>
-T& described(const Shared<T>& value) {
-  return const_cast<T&>(*value);
-}
-
 /// One alternative of a std::variant member, chosen by the presence of its key.
 template <class T>
 struct Alternative {

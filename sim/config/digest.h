@@ -120,7 +120,8 @@ void append_digest(T& value, std::string& text) {
     text += value ? '+' : '-';
     if (value) append_digest(*value, text);
   } else if constexpr (IsShared<T>::value) {
-    append_digest(described(value), text);
+    auto copy = *value;  // describe() may change what other threads read
+    append_digest(copy, text);
   } else if constexpr (IsVector<T>::value) {
     text += std::to_string(value.size()) + "[";
     for (auto&& item : value) append_digest(item, text);

@@ -101,7 +101,10 @@ void write_json(T& value, JsonSink& sink) {
     };
     thread_local Last last;
     if (!last.value.is_same(value)) last = {value, {}};
-    sink.put_again(last.piece, [&] { write_json(described(value), sink); });
+    sink.put_again(last.piece, [&] {
+      auto copy = *value;  // describe() may change what other threads read
+      write_json(copy, sink);
+    });
   } else if constexpr (IsVector<T>::value) {
     sink.begin_list();
     for (auto&& item : value) {

@@ -11,6 +11,7 @@
 namespace bitjoule {
 namespace {
 
+using P = onnx::TensorProto;
 using Names = std::vector<std::string>;
 
 // Fused products of com.microsoft.
