@@ -6,7 +6,8 @@
 
 namespace bitjoule {
 
-/// A value of T. Copying it costs nothing; not to be edited by two threads.
+/// A value of T. Copying it costs nothing; not to be edited by two threads, nor read once it has
+/// been moved from.
 template <class T>
 class Shared {
  public:

@@ -15,8 +15,9 @@
 namespace bitjoule::reference {
 namespace {
 
-/// The largest factor * x[i]; many at a time, since one would wait for the other. What is left of
-/// a row is looked at together with some that have been: a maximum stays.
+/// The largest factor * x[i], by code of the reference's own, as all here; many at a time, since
+/// one would wait for the other. What is left of a row is looked at together with some that have
+/// been: a maximum stays.
 BITJOULE_VECTORIZE_WIDELY double largest_of(const double* x, std::int64_t n, double factor) {
   constexpr std::int64_t kAtOnce = 16;
   typedef double Lanes __attribute__((vector_size(kAtOnce * sizeof(double))));
