@@ -253,6 +253,16 @@ void describe_estimate(const RunConfig& run, const Counts& counts, ResultVisitor
   });
 }
 
+/// What all layers cost. Of a run that is one layer that was priced with it; one that has an action
+/// twice is priced by their sum.
+const EnergyReport& energy_of(const RunConfig& run, const Result& result, const Counts& counts,
+                              EnergyReport& summed) {
+  const LayerResult& first = result.layers().front();
+  const bool is_alone = run.phases.empty() && result.layers().size() == 1 && first.repeat == 1;
+  if (result.prices && is_alone && first.counts.size() == counts.size()) return first.energy;
+  return summed = price(counts, result.prices ? *result.prices : prices_of(run));
+}
+
 }  // namespace
 
 void describe_layers(const RunConfig& run, const Result& result, ResultVisitor& v) {
@@ -265,7 +275,8 @@ void describe_layers(const RunConfig& run, const Result& result, ResultVisitor& 
   const DramStats dram = estimated ? DramStats() : dram_of_layers(layers);
   describe_costs(totals, estimated ? nullptr : &dram, &run.dram->name, 0, v);
   describe_counts(counts, v);
-  const EnergyReport energy = price(counts, result.prices ? *result.prices : prices_of(run));
+  EnergyReport summed;
+  const EnergyReport& energy = energy_of(run, result, counts, summed);
   v.object({"energy", "", "counts x prices (energy.md)"}, [&] { describe_energy(energy, v); });
   describe_power(totals, energy.total.value, power_of(layers), !estimated, v);
   const double seconds = totals.time_s > 0 ? totals.time_s : 1;

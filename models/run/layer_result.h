@@ -67,7 +67,7 @@ struct LayerResult {
   std::optional<LayerOutputs> outputs;        ///< where RunOptions::keep_outputs
 
   std::int64_t moved_bytes() const {
-    return outcome.traffic.total().bursts * outcome.traffic.burst_bytes;
+    return outcome.traffic.bursts() * outcome.traffic.burst_bytes;
   }
   const char* bound() const { return bound_name(outcome.evidence); }
 };

@@ -346,7 +346,7 @@ CommandAction add_explain_command(CLI::App& app) {
       const LayerProgram program = runner.prepare(run.layer, run.precision, run.mapping);
       const Mapping& mapping = program.mapping;
       std::optional<LayerOutcome> simulated;
-      if (mapping.estimate.traffic.total().bursts <= kExplainedBursts)
+      if (mapping.estimate.traffic.bursts() <= kExplainedBursts)
         simulated = runner.run(run.layer, run.precision, program).outcome;
       return explain_text(run, unset, mapping, simulated ? &*simulated : nullptr);
     }));

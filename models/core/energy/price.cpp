@@ -204,18 +204,20 @@ EnergyReport priced(const Counts& counts, const PriceList& list) {
   report.actions.reserve(counts.size());
   std::string problems = missing_commands(counts, table);
   for (const Action& action : counts) {
-    UnitPrice unit;
     try {
-      unit = list.of(action);
+      report.actions.push_back({action, list.of(action), Picojoules()});
     } catch (const Error& e) {
       if (action.count != 0) problems += (problems.empty() ? "" : "\n") + std::string(e.what());
       continue;
     }
+    PricedAction& row = report.actions.back();
+    const UnitPrice& unit = row.unit;
     const Picojoules energy(static_cast<double>(action.count) * unit.energy.value);
+    row.energy = energy;
     const std::string name = priced_component(action, table);
     auto component =
         std::find_if(report.components.begin(), report.components.end(),
-                     [&](const ComponentEnergy& row) { return row.component == name; });
+                     [&](const ComponentEnergy& known) { return known.component == name; });
     // A part that the table does not price on its own, or that did nothing, is none.
     const bool is_priced =
         unit.origin == PriceOrigin::kQuoted || unit.origin == PriceOrigin::kDerived;
@@ -227,7 +229,6 @@ EnergyReport priced(const Counts& counts, const PriceList& list) {
     if (component != report.components.end()) component->energy += energy;
     if (is_static(action.primitive) && energy.value > 0)
       add_energy(name, energy, report.fixed_components);
-    report.actions.push_back({action, std::move(unit), energy});
   }
   if (!problems.empty()) throw input_error(problems);
   for (const ComponentEnergy& row : report.components) report.total += row.energy;

@@ -1,7 +1,7 @@
 // compute_cycles() from classes of tiles.
 #include <array>
-#include <vector>
 
+#include "core/few.h"
 #include "core/mapping/estimate.h"
 #include "core/mapping/fold_walk.h"
 #include "core/mapping/split.h"
@@ -17,8 +17,6 @@ class ArrayWalk {
         groups_at_once_(t.groups_at_once),
         timeline_(p.machine.array.overlap, array_rates(p, t.groups_at_once)) {
     const Lowered& l = p.layer;
-    axes_.reserve(kAxes);
-    seen_.reserve(2 * kAxes);
     add(l.extents.groups, t.groups, kGroups);
     for (LoopDim dim : t.order) {
       if (dim == LoopDim::kM) {
@@ -88,9 +86,9 @@ class ArrayWalk {
   FoldOrder fold_order_;
   std::int64_t groups_at_once_;
   ArrayTimeline timeline_;
-  std::vector<Axis> axes_;                   // with more than one tile, outermost first
+  Few<Axis, kAxes> axes_;                    // with more than one tile, outermost first
   std::array<std::int64_t, kAxes> sizes_{};  // 0: of a loop further in
-  std::vector<Seen> seen_;
+  Few<Seen, 2 * kAxes> seen_;
 };
 
 }  // namespace

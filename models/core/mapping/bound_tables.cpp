@@ -61,7 +61,8 @@ BoundTables::BoundTables(const MappingProblem& problem, const MappingSpace& spac
 void BoundTables::tabulate_axes() {
   for (std::size_t a = 0; a < kAxes; ++a) {
     const std::int64_t total = axis_extent(p_, static_cast<TileAxis>(a)).total;
-    std::vector<double> lasts;
+    std::vector<double> lasts = room(a);
+    trips[a].reserve(space_.sizes[a].size());
     for (const std::int64_t size : space_.sizes[a]) {
       trips[a].push_back(ceil_div(total, size));
       lasts.push_back(real(total - (trips[a].back() - 1) * size));
@@ -75,7 +76,8 @@ void BoundTables::tabulate_n() {
   const BuffersConfig& b = p_.machine.buffers;
   const std::int64_t bits = p_.path.macs_per_pe * weight_read_bits(p_);
   const bool stays = dataflow_.weights_stay(), sums_stay = dataflow_.outputs_stay();
-  std::vector<double> runs, folds, weights, sums;
+  std::vector<double> runs = room(kAxisN), folds = room(kAxisN), weights = room(kAxisN),
+                      sums = room(kAxisN);
   for (const std::int64_t size : space_.sizes[kAxisN]) {
     double bursts = 0, all = 0, weight_words = 0, sum_words = 0;
     each_tile(p_.layer.extents.n, size, [&](std::int64_t n, std::int64_t count) {
@@ -102,7 +104,7 @@ void BoundTables::tabulate_n() {
 void BoundTables::tabulate_pixels() {
   const Lowered& l = p_.layer;
   const auto fetched = [&](std::size_t axis, bool rows) {
-    std::vector<double> all;
+    std::vector<double> all = room(axis);
     for (const std::int64_t size : space_.sizes[axis]) {
       double sum = 0;
       const auto ranges =
@@ -122,7 +124,7 @@ void BoundTables::tabulate_pixels() {
   rows_fetched = fetched(kAxisR, true);
   cols_fetched = fetched(kAxisC, false);
   for (const bool all : {false, true}) {
-    std::vector<double> rows, cols;
+    std::vector<double> rows = room(kAxisR), cols = room(kAxisC);
     for (const std::int64_t r : space_.sizes[kAxisR])
       rows.push_back(
           real(map_span(r, l.stride_h, all ? l.kernel_h : 1, l.dilation_h, true, l.height)) /
@@ -140,7 +142,7 @@ void BoundTables::tabulate_pixels() {
 /// its own.
 void BoundTables::tabulate_groups() {
   const std::int64_t alone = p_.layer.extents.groups * array_rates(p_, 1).stream_interval;
-  std::vector<double> packs, steps;
+  std::vector<double> packs = room(kAxisG), steps = room(kAxisG);
   for (const std::int64_t size : space_.sizes[kAxisG]) {
     const std::int64_t at_once = std::min(size, space_.most_groups_at_once);
     std::int64_t all = 0;
@@ -172,7 +174,8 @@ void BoundTables::tabulate_k() {
   const BuffersConfig& b = p_.machine.buffers;
   const std::int64_t input_bits = p_.path.macs_per_pe * p_.path.activations.code_bits;
   const std::int64_t weight_bits = p_.path.macs_per_pe * weight_read_bits(p_);
-  std::vector<double> runs, folds, fold_rows, inputs_read, weights_read;
+  std::vector<double> runs = room(kAxisK), folds = room(kAxisK), fold_rows = room(kAxisK),
+                      inputs_read = room(kAxisK), weights_read = room(kAxisK);
   for (const std::int64_t size : space_.sizes[kAxisK]) {
     double bursts = 0, all = 0, lengths = 0, input_words = 0, weight_words = 0;
     each_tile(e.k, size, [&](std::int64_t k, std::int64_t count) {
@@ -211,8 +214,9 @@ void BoundTables::tabulate_k() {
 void BoundTables::tabulate_weight_rows() {
   const StorageLayout& weights = p_.path.weights.layout;
   const double burst = real(p_.memory.burst_bytes);
-  std::vector<double> runs;
-  for (const std::int64_t size : space_.sizes[p_.layer.k_rows ? kAxisN : kAxisK]) {
+  const std::size_t along = p_.layer.k_rows ? kAxisN : kAxisK;
+  std::vector<double> runs = room(along);
+  for (const std::int64_t size : space_.sizes[along]) {
     double bursts = 0;
     each_tile(p_.layer.stored_rows().length, size, [&](std::int64_t length, std::int64_t count) {
       const std::int64_t bytes = main_bytes(weights, region_bytes(weights, 1, length));

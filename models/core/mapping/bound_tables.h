@@ -40,6 +40,9 @@ class BoundTables {
   void tabulate_k();
   void tabulate_weight_rows();
   double packed(std::int64_t bits, const BufferConfig& buffer) const;
+  std::vector<double> room(std::size_t axis) const {
+    return RangeMin::room_for(space_.sizes[axis].size());
+  }
 
   const MappingProblem& p_;
   const MappingSpace& space_;

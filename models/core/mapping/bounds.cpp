@@ -71,19 +71,21 @@ void Bounds::note_schemes() {
         code = 4 * code + static_cast<int>(dim) + 1;
     return code;
   };
-  repeats_.resize(space_.schemes.size());
+  std::vector<std::array<int, 8>> patterns(space_.schemes.size());
+  new_.resize(space_.schemes.size());
   for (std::size_t s = 0; s < space_.schemes.size(); ++s)
-    for (unsigned ones = 0; ones < repeats_[s].size(); ++ones)
-      for (std::size_t ahead = 0; ahead < s; ++ahead)
-        if (pattern(space_.schemes[ahead], ones) == pattern(space_.schemes[s], ones))
-          repeats_[s][ones] = true;
-}
-
-/// Whether a scheme with one tile along these loops is none of those ahead.
-bool Bounds::is_new(std::size_t scheme, bool one_m, bool one_n, bool one_k) const {
-  // All of k at once holds all of the inputs' as well.
-  if (one_k && space_.schemes[scheme].input_full_k) return false;
-  return !repeats_[scheme][(one_m ? 1U : 0U) | (one_n ? 2U : 0U) | (one_k ? 4U : 0U)];
+    for (unsigned ones = 0; ones < new_[s].size(); ++ones) {
+      const int own = patterns[s][ones] = pattern(space_.schemes[s], ones);
+      const auto is_own = [&](const std::array<int, 8>& ahead) { return ahead[ones] == own; };
+      // All of k at once holds all of the inputs' as well.
+      const bool repeats = (ones & 4U) != 0 && space_.schemes[s].input_full_k;
+      new_[s][ones] =
+          !repeats &&
+          std::none_of(patterns.begin(), patterns.begin() + static_cast<std::ptrdiff_t>(s), is_own);
+    }
+  for (std::size_t a = 0; a < kAxes; ++a)
+    whole_[a] = static_cast<std::uint16_t>(std::find(t_.trips[a].begin(), t_.trips[a].end(), 1) -
+                                           t_.trips[a].begin());
 }
 
 /// What limit_pixels() works out, of the largest sizes everywhere: if those let all of the layer
@@ -162,18 +164,15 @@ bool Bounds::least_fits(const Box& box) const {
 }
 
 bool Bounds::may_fit(View& v) const {
-  if (!is_new(v.box.scheme, v.most_m() == 1, v.most[kAxisN] == 1, v.most[kAxisK] == 1))
-    return false;
+  unsigned cut = 0;
+  for (std::size_t a = 0; a < kAxes; ++a) cut |= static_cast<unsigned>(v.most[a] > 1) << a;
+  if (!new_[v.box.scheme][loops_with_one_tile(cut)]) return false;
   if (!all_fit_) return limit_pixels(v);
   v.loops = {v.least_m(), v.least[kAxisN], v.least[kAxisK]};
   return true;
 }
 
-bool Bounds::feasible(const Box& box) const {
-  if (all_fit_) {
-    const auto one = [&](std::size_t axis) { return t_.trips[axis][box.lo[axis]] == 1; };
-    return is_new(box.scheme, one(kAxisB) && one(kAxisR) && one(kAxisC), one(kAxisN), one(kAxisK));
-  }
+bool Bounds::may_fit(const Box& box) const {
   if (!least_fits(box)) return false;
   View v = view(box);
   return may_fit(v);

@@ -29,7 +29,13 @@ class Bounds {
   /// ahead. Then `bound` is filled in.
   bool feasible(const Box& box, CostBound& bound) const;
   /// The same without the bound.
-  bool feasible(const Box& box) const;
+  bool feasible(const Box& box) const {
+    if (!all_fit_) return may_fit(box);
+    unsigned cut = 0;  // a bit for each axis
+    for (std::size_t a = 0; a < kAxes; ++a)
+      cut |= static_cast<unsigned>(box.lo[a] < whole_[a]) << a;
+    return new_[box.scheme][loops_with_one_tile(cut)];
+  }
 
   /// Whether every tile of the space fits the buffers, with all sums at once: `feasible` then only
   /// leaves out what is the same as one of another scheme.
@@ -40,11 +46,17 @@ class Bounds {
   View view(const Box& box) const;
   bool least_fits(const Box& box) const;
   bool may_fit(View& v) const;
+  bool may_fit(const Box& box) const;
   bool limit_pixels(View& v) const;
   void note_limits();
   bool limits_nothing() const;
   void note_schemes();
-  bool is_new(std::size_t scheme, bool one_m, bool one_n, bool one_k) const;
+  /// A bit each for m, n and k, from one for each axis along which there are several tiles.
+  static unsigned loops_with_one_tile(unsigned cut) {
+    constexpr unsigned kM = 1U << kAxisB | 1U << kAxisR | 1U << kAxisC;
+    return ((cut & kM) == 0 ? 1U : 0U) | ((cut >> kAxisN & 1U) == 0 ? 2U : 0U) |
+           ((cut >> kAxisK & 1U) == 0 ? 4U : 0U);
+  }
 
   double once_together(const View& v) const;
   double once_apart(const View& v) const;
@@ -90,8 +102,10 @@ class Bounds {
   BoundTables t_;
   TileFit fits_;
   bool all_fit_ = false;
-  // By scheme: combinations of loops with one tile (a bit for each) in which one ahead is the same.
-  std::vector<std::array<bool, 8>> repeats_;
+  // By scheme: combinations of loops with one tile (a bit for each) in which it is none of those
+  // ahead.
+  std::vector<std::array<bool, 8>> new_;
+  std::array<std::uint16_t, kAxes> whole_{};  // from this entry on a size is all of an axis
   /// What the buffers hold, for a tile or, of sums, for those that live at once: elements.
   struct {
     double inputs, weights, results, sums, live_sums;

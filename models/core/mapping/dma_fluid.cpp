@@ -19,12 +19,7 @@ DmaFluid::DmaFluid(const MappingProblem& problem, MemoryRates& rates)
       rates_(rates),
       window_(static_cast<double>(problem.machine.dma.outstanding)),
       rate_(static_cast<double>(problem.machine.dma.requests_per_cycle)),
-      queue_(problem.machine.dma.queue) {
-  constexpr std::size_t kFew = 4;  // in each at once, mostly
-  for (Stream& s : streams_) s.taking.reserve(kFew);
-  pending_.reserve(kFew);
-  history_.reserve(kFew);
-}
+      queue_(problem.machine.dma.queue) {}
 
 void DmaFluid::push(std::size_t stream, const TileTransfer& transfer) {
   streams_[stream].taking.push_back(transfer);
@@ -81,7 +76,7 @@ bool DmaFluid::next(Done* done) {
 double DmaFluid::completed() {
   while (!history_.empty() && history_.front().c1 <= now_ + kTiny) {
     complete_ = history_.front().x1;
-    history_.erase(history_.begin());
+    history_.erase(0);
   }
   if (history_.empty() || history_.front().c0 >= now_) return complete_;
   const Stretch& s = history_.front();
@@ -163,7 +158,7 @@ void DmaFluid::finish_taken(std::size_t stream, double at) {
   Done done;
   done.stream = stream;
   done.transfer = s.taking.front();
-  s.taking.erase(s.taking.begin());
+  s.taking.erase(0);
   s.retired = std::max({s.retired, std::ceil(at - 1e-6), done.transfer.usable});
   done.at = s.retired;
   pending_.push_back(done);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/few.h"
 #include "core/mapping/tile_dma.h"
 #include "core/mapping/tile_time.h"
 
@@ -21,8 +22,9 @@ class DmaFluid : public TileDma {
   bool append_state(double from, std::vector<double>* state) const override;
 
  private:
+  static constexpr std::size_t kFew = 4;  // in each at once, mostly
   struct Stream {
-    std::vector<TileTransfer> taking;  // not all of their requests are taken
+    Few<TileTransfer, kFew> taking;  // not all of their requests are taken
     std::int64_t pushed = 0, finished = 0;
     double retired = 0;       // the transfers ahead were complete
     double queued_until = 0;  // a place in the queue became free
@@ -45,8 +47,8 @@ class DmaFluid : public TileDma {
   double window_, rate_;  // requests outstanding at most, taken per cycle at most
   std::int64_t queue_;    // transfers that a stream holds
   std::array<Stream, kDmaStreams> streams_;
-  std::vector<Done> pending_;     // all requests taken, completion known
-  std::vector<Stretch> history_;  // few
+  Few<Done, kFew> pending_;     // all requests taken, completion known
+  Few<Stretch, kFew> history_;  // few
   double now_ = 0;
   double taken_ = 0, complete_ = 0;  // requests
   double last_complete_ = -1e18;     // when the last taken request is complete

@@ -3,7 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+
+#include "core/few.h"
 
 namespace bitjoule {
 
@@ -12,10 +13,9 @@ class DoneTimes {
  public:
   std::int64_t end() const { return first_ + static_cast<std::int64_t>(times_.size()); }
   void push(double at) {
-    if (times_.capacity() == 0) times_.reserve(kFew);
     times_.push_back(at);
     if (times_.size() < 2 * kKept) return;
-    times_.erase(times_.begin(), times_.begin() + kKept);
+    times_.erase(0, kKept);
     first_ += kKept;
   }
   double at(std::int64_t i) const {
@@ -25,9 +25,8 @@ class DoneTimes {
 
  private:
   static constexpr std::int64_t kKept = 4096;
-  static constexpr std::size_t kFew = 16;  // of a short layer all
   std::int64_t first_ = 0;
-  std::vector<double> times_;
+  Few<double, 16> times_;  // of a short layer all
 };
 
 }  // namespace bitjoule

@@ -91,7 +91,7 @@ std::int64_t Estimator::least_cycles(const Tiling& t, const TileCounts& counts,
       ceil_div(last(l.extents.groups, t.groups) * m * n, p_.machine.output_unit.lanes);
   ArrayTimeline timeline(p_.machine.array.overlap, array_rates(p_, t.groups_at_once));
   FoldWalk(p_).run({1, 1, m, n, k, t.fold_order}, 0, timeline);
-  const std::int64_t all = e.traffic.total().bursts;
+  const std::int64_t all = e.traffic.bursts();
   const double behind =
       least_time_.around_array(0, real(timeline.end()), real(batches), real(stored));
   return std::llround(std::max(
@@ -108,8 +108,7 @@ MappingEstimate Estimator::counted(const Tiling& tiling, const TileCounts& count
   e.dram_cycles =
       static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / p_.memory.bytes_per_cycle);
   e.output_cycles = ceil_div(p_.layer.output_elements(), p_.machine.output_unit.lanes);
-  e.cycles =
-      std::llround(std::max(least_cycles, least_time_.memory(real(e.traffic.total().bursts))));
+  e.cycles = std::llround(std::max(least_cycles, least_time_.memory(real(e.traffic.bursts()))));
   e.counts_pj = energy_->price(e.counts);
   e.energy_pj = energy_->price(e, e.counts_pj);
   return e;
@@ -118,7 +117,7 @@ MappingEstimate Estimator::counted(const Tiling& tiling, const TileCounts& count
 void Estimator::add_array(const Tiling& tiling, const TileCounts& counts,
                           MappingEstimate& e) const {
   e.array_cycles = array_cycles(p_, tiling);
-  e.cycles = least_cycles(tiling, counts, e);
+  e.cycles = e.least_cycles = least_cycles(tiling, counts, e);
   e.energy_pj = energy_->price(e, e.counts_pj);
 }
 
@@ -143,7 +142,7 @@ MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& coun
 
 void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   if (!p_.memory.sampled) return;
-  const std::int64_t bursts = e.traffic.total().bursts;
+  const std::int64_t bursts = e.traffic.bursts();
   // What the last choice walked from end to end is not walked once more.
   if (e.walked && kRefined.takes_whole(trip_counts(p_.layer, tiling).total(), bursts)) return;
   const TileLayout layout(p_, tiling);
@@ -175,7 +174,7 @@ bool Estimator::retime(const Tiling& tiling, WalkBudget budget, MappingEstimate&
   const TileLayout layout(p_, tiling);
   PeakRates rates(p_.memory);
   const WalkedTime walked =
-      walked_time(p_, tiling, layout, sizes_, e.traffic.total().bursts, budget, rates);
+      walked_time(p_, tiling, layout, sizes_, e.traffic.bursts(), budget, rates);
   settle(walked.whole ? walked.cycles : static_cast<double>(e.cycles) * walked.share, walked, e);
   return !walked.broken_off;
 }
@@ -184,7 +183,7 @@ bool Estimator::retime(const Tiling& tiling, WalkBudget budget, MappingEstimate&
 void Estimator::settle(double cycles, const WalkedTime& walked, MappingEstimate& e) const {
   e.cycles = std::max<std::int64_t>(std::llround(cycles), e.array_cycles + 1);
   e.walked = walked.whole;
-  e.activates = std::llround(static_cast<double>(e.traffic.total().bursts) * walked.activates);
+  e.activates = std::llround(static_cast<double>(e.traffic.bursts()) * walked.activates);
   e.open = walked.open;
   e.energy_pj = energy_->price(e);
 }

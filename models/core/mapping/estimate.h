@@ -33,6 +33,7 @@ struct MappingEstimate {
   std::int64_t dram_cycles = 0;    ///< of all bursts, at the memory's peak
   std::int64_t output_cycles = 0;  ///< of the output unit
   std::int64_t cycles = 0;         ///< of the layer: the model of time
+  std::int64_t least_cycles = 0;   ///< those of lower_bound()
   bool walked = false;             ///< ... in which each request was put to the memory's own model
   std::int64_t activates = 0;      ///< of DRAM rows, about
   OpenRows open{};                 ///< of the DRAM, about
@@ -42,7 +43,7 @@ struct MappingEstimate {
   double counts_pj = 0;  ///< of it, that of `counts`
 
   /// Whole bursts.
-  std::int64_t moved_bytes() const { return traffic.total().bursts * traffic.burst_bytes; }
+  std::int64_t moved_bytes() const { return traffic.bursts() * traffic.burst_bytes; }
 };
 
 /// How far estimated times are from simulated ones: 95 of 100 are not further off than this share,

@@ -25,11 +25,12 @@ double EnergyModel::price(const MappingEstimate& e, double of_counts) {
     const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
     std::size_t i = kMachineCounts;
     for (const std::int64_t count : dram_counts(estimated_dram(
-             m, {e.traffic.total().bursts - writes, writes, e.activates, e.open}, e.cycles)))
+             m, {e.traffic.bursts() - writes, writes, e.activates, e.open}, e.cycles)))
       add(count, i++, energy);
   }
   add(e.cycles, kClocked, energy);
-  add(whole_nanoseconds(Cycles(e.cycles), p_.machine.clock), kNanosecond, energy);
+  if (!known_[kNanosecond] || rates_[kNanosecond] != 0)
+    add(whole_nanoseconds(Cycles(e.cycles), p_.machine.clock), kNanosecond, energy);
   return energy;
 }
 

@@ -35,9 +35,7 @@ constexpr std::ptrdiff_t kMostWalks = 3;
 // What has to be walked further than this to tell is not asked about: it were a simulation.
 constexpr std::int64_t kMostAsked = 500'000;
 
-std::int64_t bursts_of(const MappingAlternative& one) {
-  return one.estimate.traffic.total().bursts;
-}
+std::int64_t bursts_of(const MappingAlternative& one) { return one.estimate.traffic.bursts(); }
 
 class LastChoice {
  public:
@@ -47,7 +45,6 @@ class LastChoice {
         objective_(objective),
         energy_(energy),
         estimator_(p, energy),
-        counter_(p),
         best_alone_(best_alone),
         walks_(walks) {}
 
@@ -135,13 +132,11 @@ class LastChoice {
   }
 
   /// What no walk of it yields less than.
-  MappingCost least(const Candidate& c) {
-    const Tiling& tiling = c.tiling.second.tiling;
+  MappingCost least(const Candidate& c) const {
     MappingEstimate e = c.tiling.second.estimate;
     e.activates = 0;
     e.open = {0, 0};
-    estimator_.add_array(tiling, counter_.count(tiling), e);
-    e.cycles = least_walked(p_.memory, e.cycles);
+    e.cycles = least_walked(p_.memory, e.least_cycles);
     e.energy_pj = energy_->price(e, e.counts_pj);
     return cost_of(objective_, e);
   }
@@ -286,7 +281,6 @@ class LastChoice {
   const Objective& objective_;
   const std::shared_ptr<EnergyModel>& energy_;
   const Estimator estimator_;  // of all of them, where buffers are not divided anew for each
-  TileCounter counter_;
   const bool best_alone_;
   KnownWalks& walks_;
   std::vector<Candidate> candidates_;

@@ -69,11 +69,11 @@ struct BoxKey : EntriesKey<4> {
                     others(box.hi)}} {}
 };
 
-/// What is known of single tilings, or of boxes.
-template <class T, class Key = PointKey>
+/// What is known of single tilings, of boxes, or of something else that has a key.
+template <class T, class Key = PointKey, std::size_t LeastSlots = 256>
 class PointTable {
  public:
-  PointTable() : slots_(kLeastSlots) {}
+  PointTable() : slots_(LeastSlots) { entries_.reserve(LeastSlots / 2); }
 
   /// Valid until another tiling is asked for. One that is new has a T{}.
   T& operator[](const Key& key) {
@@ -90,8 +90,6 @@ class PointTable {
   }
 
  private:
-  static constexpr std::size_t kLeastSlots = 1024;
-
   /// Where the key is, or would be.
   std::size_t slot_of(const Key& key) const {
     const std::size_t mask = slots_.size() - 1;

@@ -178,10 +178,11 @@ void of_moves(const ComponentRow& component, const MappingProblem& p, const Mach
   using M = ArrayMove;
   struct Row {
     M move;
-    const char *component, *activity;
+    bool on_wires;  // else in registers
+    const char* activity;
     Primitive primitive;
   };
-  constexpr const char *kRegisters = "array_registers", *kWires = "array_wires";
+  constexpr bool kRegisters = false, kWires = true;
   static constexpr Row kRows[] = {
       {M::kWestShift, kRegisters, "shift_west", Primitive::kShift},
       {M::kNorthShift, kRegisters, "shift_north", Primitive::kShift},
@@ -197,9 +198,10 @@ void of_moves(const ComponentRow& component, const MappingProblem& p, const Mach
       {M::kNorthEntry, kWires, "enter_north", Primitive::kEdgeWire},
       {M::kSumExit, kWires, "leave_sums", Primitive::kEdgeWire}};
   const WordBits words = word_bits(p);
+  const bool on_wires = component.name == std::string_view("array_wires");
   Rows rows(component, actions);
   for (const Row& row : kRows) {
-    if (component.name != std::string_view(row.component)) continue;
+    if (row.on_wires != on_wires || c.moves[row.move] == 0) continue;
     const bool west = row.move <= M::kWestHop, sum = row.move >= M::kSumShift;
     // From a buffer to the edge: half the way around the array.
     const std::int64_t pitches =

@@ -1,6 +1,7 @@
 #include "core/mapping/search.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -23,8 +24,8 @@ struct Patience {
   std::int64_t boxes, estimated;
   double close;
 };
-constexpr Patience kPatience[] = {
-    {200, 8, 0.001}, {500, 12, 0.0025}, {1000, 16, 0.005}, {1500, 20, 0.01}};
+constexpr std::array<Patience, 4> kPatience = {
+    {{200, 8, 0.001}, {500, 12, 0.0025}, {1000, 16, 0.005}, {1500, 20, 0.01}}};
 constexpr std::int64_t kFewBoxes = 250, kMostBoxes = 2000, kMostEstimated = 32;
 // Tilings all over the space, and around the best of each scheme, whose bounds are asked for.
 constexpr std::int64_t kRandom = 1500, kMostDescended = 300;
@@ -162,7 +163,7 @@ class BestFirst {
     for (const SearchGoal& goal : trials_.goals())
       if (goal.any()) add_finalist(goal.closest().front());
     bests_ = finalists_.size();
-    const bool is_short = bests_ > 0 && finalists_.front().estimate.traffic.total().bursts *
+    const bool is_short = bests_ > 0 && finalists_.front().estimate.traffic.bursts() *
                                                 static_cast<std::int64_t>(kMostOfShort) <=
                                             kAlwaysAsked;
     if (is_short) most_finalists_ = kMostOfShort;
@@ -191,6 +192,8 @@ class BestFirst {
     effort_ = p_.machine.buffers.flexible() ? kFlexibleEffort
                                             : std::clamp(cycles / kWorthAll, least, 1.0);
     thorough_ = !p_.memory.sampled || effort_ >= kWorthAllGoals;
+    most_boxes_ = as_worth(kMostBoxes * each_worth());
+    for (Patience& patience : patience_) patience.boxes = as_worth(patience.boxes * each_worth());
   }
   std::int64_t as_worth(std::int64_t most) const {
     return std::max<std::int64_t>(1, std::llround(effort_ * static_cast<double>(most)));
@@ -206,7 +209,7 @@ class BestFirst {
   /// To one tiling, always into the half that may be cheaper by `by`: a good one to begin with.
   /// Where it does not fit after all, from the last other half on.
   void dive(const Box& from, const Objective& by) {
-    std::vector<Box> boxes;
+    Few<Box, 2 * kMostCuts> boxes;
     if (trials_.bound(from)) boxes.push_back(from);
     for (int cuts = 0; cuts < kMostCuts && !boxes.empty(); ++cuts) {
       const Box box = boxes.back();
@@ -270,8 +273,8 @@ class BestFirst {
   void descend(Box box, MappingCost cost) {
     std::int64_t left = as_worth(kMostDescended);
     bool better = true;
-    const auto is_better = [&](const Box& other) {
-      if (--left < 0) return false;
+    const auto ends = [&](const Box& other) {
+      if (--left < 0) return true;
       const std::optional<MappingCost> least = trials_.point_bound(other);
       if (!least || !(*least < cost)) return false;
       box = other;
@@ -279,7 +282,7 @@ class BestFirst {
       return true;
     };
     trials_.attempt(box);
-    while (better && left > 0) better = neighbours_.any(Box(box), is_better);
+    while (better && left > 0) better = neighbours_.any(Box(box), ends);
     trials_.attempt(box);
   }
 
@@ -288,14 +291,14 @@ class BestFirst {
     const std::int64_t most = trials_.estimated + as_worth(kMostClimbed);
     const std::int64_t most_tried = as_worth(kMostTried);
     std::int64_t tried = 0;
-    bool better = trials_.goal().any();
-    const auto is_better = [&](const Box& box) {
-      if (trials_.estimated >= most || ++tried > most_tried) return false;
-      return trials_.attempt(box);
+    bool better = trials_.goal().any(), over = false;
+    const auto ends = [&](const Box& box) {
+      over = trials_.estimated >= most || ++tried > most_tried;
+      return over || trials_.attempt(box);
     };
     while (better) {
       better = false;
-      const std::vector<Box> starts = trials_.goal().best_boxes();
+      const SearchGoal::Boxes starts = trials_.goal().best_boxes();
       for (std::size_t i = 0; i < starts.size() && !better; ++i) {
         std::int64_t& climbed = climbed_[trials_.number()][PointKey(starts[i])];
         if (climbed > 0) {
@@ -303,9 +306,9 @@ class BestFirst {
           continue;
         }
         const std::int64_t before = tried;
-        better = neighbours_.any(starts[i], is_better);
-        if (!better && trials_.estimated < most && tried <= most_tried)
-          climbed = tried - before + 1;
+        better = neighbours_.any(starts[i], ends);
+        if (over) return;
+        if (!better && trials_.estimated < most) climbed = tried - before + 1;
       }
     }
   }
@@ -315,7 +318,7 @@ class BestFirst {
   /// one other size.
   void note_close() {
     const double most = trials_.goal().cost().first * (1 + kClose);
-    const std::vector<Box> best = trials_.goal().best_boxes();
+    const SearchGoal::Boxes best = trials_.goal().best_boxes();
     for (const Box& from : best) {
       Box all = from;
       for (std::size_t a = 0; a < kAxes; ++a) {
@@ -337,7 +340,7 @@ class BestFirst {
   }
 
   std::int64_t moved_bursts() const {
-    return trials_.goal().closest().front().second->estimate.traffic.total().bursts;
+    return trials_.goal().closest().front().second->estimate.traffic.bursts();
   }
 
   /// With sizes of an axis from a quarter to 16 times its own, of each quarter of a doubling the
@@ -411,10 +414,10 @@ class BestFirst {
     bound_ = bound < trials_.goal().cost() ? bound : trials_.goal().cost();
     if (!(bound < trials_.goal().cost())) return true;
     if (small_) return false;
-    if (opened_ >= as_worth(kMostBoxes * each_worth()) || estimated_ >= kMostEstimated) return true;
+    if (opened_ >= most_boxes_ || estimated_ >= kMostEstimated) return true;
     double close = 0;
-    for (const Patience& p : kPatience)
-      if (opened_ >= as_worth(p.boxes * each_worth()) || estimated_ >= p.estimated) close = p.close;
+    for (const Patience& p : patience_)
+      if (opened_ >= p.boxes || estimated_ >= p.estimated) close = p.close;
     if (close == 0) return false;
     // Between equals it is what breaks the tie that has to be close.
     if (bound.first == trials_.goal().cost().first)
@@ -438,6 +441,8 @@ class BestFirst {
   using Start = std::optional<std::pair<MappingCost, Box>>;
   std::vector<std::vector<Start>> starts_;  // by goal and scheme
   double effort_ = 1;
+  std::array<Patience, kPatience.size()> patience_ = kPatience;  // as much as the layer is worth
+  std::int64_t most_boxes_ = kMostBoxes;
   bool thorough_ = true;                     // not a tiny layer
   std::int64_t dived_ = 0, all_opened_ = 0;  // boxes
   std::int64_t opened_ = 0, estimated_ = 0;  // of them in this proof, and tilings of those

@@ -62,8 +62,9 @@ void SearchGoal::note(const Box& box, const MappingAlternative& one, bool even) 
   if (even) keep(cost, one, kMostEven, even_);
 }
 
-std::vector<Box> SearchGoal::best_boxes() const {
-  std::vector<Box> boxes = {best_box_};
+SearchGoal::Boxes SearchGoal::best_boxes() const {
+  Boxes boxes;
+  boxes.push_back(best_box_);
   for (const std::optional<Box>& box : best_boxes_)
     if (box) boxes.push_back(*box);
   return boxes;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/few.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/objective.h"
 #include "core/mapping/search_boxes.h"
@@ -37,7 +38,8 @@ class SearchGoal {
   /// The few best whose tiles are all equal.
   const std::vector<RankedTiling>& even() const { return even_; }
   /// Where the best are: of all, then of each scheme.
-  std::vector<Box> best_boxes() const;
+  using Boxes = Few<Box, 14>;
+  Boxes best_boxes() const;
 
  private:
   Objective objective_;

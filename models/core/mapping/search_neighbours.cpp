@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/few.h"
+
 namespace bitjoule {
 
 Box SearchNeighbours::largest(Box box, std::size_t axis) const {
@@ -39,19 +41,27 @@ Box SearchNeighbours::largest_tried(Box box, std::size_t axis) const {
 }
 
 std::vector<Box> SearchNeighbours::filled(std::uint16_t scheme) const {
-  const std::vector<std::size_t> kinds[] = {{kAxisC, kAxisR, kAxisB}, {kAxisN}, {kAxisK}, {kAxisG}};
-  std::vector<std::size_t> order;  // of those that have a choice
-  for (std::size_t kind = 0; kind < std::size(kinds); ++kind)
-    if (std::any_of(kinds[kind].begin(), kinds[kind].end(),
+  struct Kind {
+    std::size_t axes[3], size;
+  };
+  constexpr Kind kKinds[] = {
+      {{kAxisC, kAxisR, kAxisB}, 3}, {{kAxisN}, 1}, {{kAxisK}, 1}, {{kAxisG}, 1}};
+  Few<std::size_t, std::size(kKinds)> order;  // of those that have a choice
+  for (std::size_t kind = 0; kind < std::size(kKinds); ++kind)
+    if (std::any_of(kKinds[kind].axes, kKinds[kind].axes + kKinds[kind].size,
                     [this](std::size_t axis) { return space_.sizes[axis].size() > 1; }))
       order.push_back(kind);
+  constexpr std::size_t kOrders = 24;
   std::vector<Box> all;
+  all.reserve(kOrders);
   do {
     Box box;
     box.scheme = scheme;
     for (const std::size_t kind : order)
-      for (const std::size_t axis : kinds[kind])
+      for (std::size_t i = 0; i < kKinds[kind].size; ++i) {
+        const std::size_t axis = kKinds[kind].axes[i];
         if (space_.sizes[axis].size() > 1) box = largest(box, axis);
+      }
     if (trials_.may_fit(box)) all.push_back(box);
   } while (std::next_permutation(order.begin(), order.end()));
   return all;

@@ -7,6 +7,16 @@
 
 namespace bitjoule {
 
+const RandomNumbers::First& RandomNumbers::first() {
+  static const First numbers = [] {
+    First all{};
+    std::mt19937 engine(kSeed);
+    for (std::uint32_t& number : all) number = static_cast<std::uint32_t>(engine());
+    return all;
+  }();
+  return numbers;
+}
+
 SearchPoints::SearchPoints(const MappingProblem& p, const MappingSpace& space) : space_(space) {
   const FoldExtents quanta = dataflow_of(p).quanta(p.machine.array, p.path.macs_per_pe);
   whole_.fill(1);
@@ -17,7 +27,7 @@ SearchPoints::SearchPoints(const MappingProblem& p, const MappingSpace& space) :
     totals_[a] = axis_extent(p, static_cast<TileAxis>(a)).total;
   for (std::size_t a = 0; a < kAxes; ++a) {
     const std::size_t sizes = space.sizes[a].size();
-    beside_[a].resize(sizes);
+    beside_[a] = std::vector<Entries>(sizes);
     has_all_[a] = space.sizes[a].back() == static_cast<std::int64_t>(sizes);
   }
 }
@@ -59,8 +69,8 @@ Box SearchPoints::without_rest(Box box, std::size_t axis) const {
   return box;
 }
 
-const std::vector<std::uint16_t>& SearchPoints::beside(std::size_t axis, std::uint16_t from) {
-  std::vector<std::uint16_t>& all = beside_[axis][from];
+const SearchPoints::Entries& SearchPoints::beside(std::size_t axis, std::uint16_t from) {
+  Entries& all = beside_[axis][from];
   if (!all.empty()) return all;
   const std::vector<std::int64_t>& sizes = space_.sizes[axis];
   const std::int64_t size = sizes[from], total = totals_[axis], whole = whole_[axis];

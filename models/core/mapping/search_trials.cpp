@@ -12,7 +12,7 @@ namespace bitjoule {
 
 MappingCost cost_of(const Objective& objective, const MappingEstimate& e) {
   return objective.cost(e.energy_pj, static_cast<double>(e.cycles),
-                        static_cast<double>(e.traffic.total().bursts));
+                        static_cast<double>(e.traffic.bursts()));
 }
 
 SearchTrials::SearchTrials(const MappingProblem& problem, const MappingSpace& space,

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
-#include <vector>
 
+#include "core/few.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/split.h"
 
@@ -64,8 +64,8 @@ struct DepthClass {
 };
 
 /// The parts of k that the folds of all tiles along it have.
-std::vector<DepthClass> depths_of(const MappingProblem& p, const Tiling& t) {
-  std::vector<DepthClass> classes;
+Few<DepthClass, 6> depths_of(const MappingProblem& p, const Tiling& t) {
+  Few<DepthClass, 6> classes;
   const std::int64_t depth = p.layer.extents.k;
   const auto add = [&](std::int64_t k0, std::int64_t k1, std::int64_t count) {
     const ScaleBits scales = fold_scale_bits(p, k0, k1);
@@ -101,9 +101,9 @@ struct ColumnClass {
 };
 
 /// Where weights lie as rows of n, scales begin with some of them; else only lengths matter.
-std::vector<ColumnClass> columns_of(const MappingProblem& p, const Tiling& t) {
+Few<ColumnClass, 6> columns_of(const MappingProblem& p, const Tiling& t) {
   const std::int64_t all = p.layer.extents.n;
-  std::vector<ColumnClass> classes;
+  Few<ColumnClass, 6> classes;
   if (column_scale_bits(p, 0, all) == 0) {
     const Lengths lengths = split_further(lengths_of(all, t.n), [&](std::int64_t size) {
       return fold_extents(p, {t.m(), size, t.k}).n;
@@ -127,18 +127,18 @@ TileCounts TileCounter::count(const Tiling& t) {
   std::optional<TileLayout> layout;
   for (const Stream stream : kStreams) {
     const auto i = static_cast<std::size_t>(stream);
-    const auto [known, anew] = streams_[i].try_emplace(stream_key(t, stream));
-    if (anew) {
+    std::optional<StreamCounts>& known = streams_[i][stream_key(t, stream)];
+    if (!known) {
       if (!layout) layout.emplace(p_, t);
-      known->second = transfers(*layout, stream);
+      known = transfers(*layout, stream);
     }
-    counts.streams[i] = known->second;
+    counts.streams[i] = *known;
   }
-  const auto [known, anew] =
-      work_.try_emplace({t.groups, t.batch, t.out_rows, t.out_cols, t.n, t.k, t.groups_at_once});
-  if (anew) known->second = work(t);
-  counts.work = known->second.counts;
-  counts.folds = known->second.folds;
+  std::optional<Work>& known =
+      work_[{{t.groups, t.batch, t.out_rows, t.out_cols, t.n, t.k, t.groups_at_once}}];
+  if (!known) known = work(t);
+  counts.work = known->counts;
+  counts.folds = known->folds;
   return counts;
 }
 
@@ -201,7 +201,7 @@ TileCounter::Work TileCounter::work(const Tiling& t) const {
   const Lengths ms = split_further(pixels, [&](std::int64_t size) {
     return fold_extents(p_, {size, t.n, t.k}).m;
   });
-  const std::vector<ColumnClass> ns = columns_of(p_, t);
+  const Few<ColumnClass, 6> ns = columns_of(p_, t);
   for (const DepthClass& k : depths_of(p_, t))
     for (const auto& [m, m_count] : ms)
       for (const auto& [n0, n1, n_count] : ns)

@@ -5,9 +5,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <unordered_map>
+#include <optional>
 
 #include "core/mapping/machine_counts.h"
+#include "core/mapping/point_table.h"
 #include "core/mapping/reuse.h"
 #include "core/mapping/stream_key.h"
 #include "core/mapping/tile_layout.h"
@@ -48,8 +49,10 @@ class TileCounter {
   Work work(const Tiling& tiling) const;
 
   const MappingProblem& p_;
-  std::array<std::unordered_map<SizesKey, StreamCounts, SizesHash>, kStreams.size()> streams_;
-  std::unordered_map<SizesKey, Work, SizesHash> work_;
+  template <class T>
+  using Table = PointTable<std::optional<T>, SizesKey, 64>;
+  std::array<Table<StreamCounts>, kStreams.size()> streams_;
+  Table<Work> work_;
 };
 
 }  // namespace bitjoule

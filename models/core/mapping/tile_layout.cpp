@@ -64,7 +64,7 @@ TileRanges TileLayout::group_ranges(Stream stream) const {
   return ranges;
 }
 
-std::vector<TileBox> TileLayout::boxes(Stream stream) const {
+TileLayout::Boxes TileLayout::boxes(Stream stream) const {
   const Lowered& l = p_.layer;
   const TileRanges one{TileRange{}};
   const bool windows = stream == Stream::kInputs || stream == Stream::kInputScales;
@@ -78,8 +78,7 @@ std::vector<TileBox> TileLayout::boxes(Stream stream) const {
   if (windows && reuse_.depends(stream, LoopDim::kK)) ks = equal_channels(l, t_.k);
   TileRanges rows = axis(LoopDim::kM, l.out_height, t_.out_rows);
   TileRanges cols = axis(LoopDim::kM, l.out_width, t_.out_cols);
-  std::vector<TileBox> all;
-  all.reserve(ks.size() * groups.size() * maps.size() * rows.size() * cols.size() * filters.size());
+  Boxes all;
   for (const TileRange& k : ks) {
     if (windows) {
       const bool whole_k = !reuse_.depends(stream, LoopDim::kK);

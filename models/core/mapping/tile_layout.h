@@ -4,8 +4,8 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
+#include "core/few.h"
 #include "core/mapping/input_scales.h"
 #include "core/mapping/region.h"
 #include "core/mapping/reuse.h"
@@ -50,7 +50,8 @@ class TileLayout {
   const Reuse& reuse() const { return reuse_; }
 
   /// Boxes that hold every tile of a stream once, but for tiles that move nothing.
-  std::vector<TileBox> boxes(Stream stream) const;
+  using Boxes = Few<TileBox, 4>;
+  Boxes boxes(Stream stream) const;
 
   /// Where a stream's tensor lies, without the padding to the next one.
   const AddressRange& range(Stream stream) const { return ranges_[at(stream)]; }

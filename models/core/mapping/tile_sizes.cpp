@@ -23,10 +23,9 @@ TileSizes::TileSizes(const MappingProblem& p, const TileLayout& layout, Stream s
     depends_[at(dim)] = layout.reuse().depends(stream, static_cast<LoopDim>(dim));
   boxes_ = layout.boxes(stream);
   const std::int64_t request = request_bytes(p);
-  sizes_.resize(boxes_.size());
-  if (!layout.moves(stream)) return;
-  for (std::size_t i = 0; i < boxes_.size(); ++i)
-    sizes_[i] = size_of(p, layout, stream, boxes_[i], request);
+  const bool moves = layout.moves(stream);
+  for (const TileBox& box : boxes_)
+    sizes_.push_back(moves ? size_of(p, layout, stream, box, request) : Size());
 }
 
 const TileSizes::Size& TileSizes::of(TileIndex i) const {

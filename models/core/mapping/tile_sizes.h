@@ -33,8 +33,8 @@ class TileSizes {
                       const TileBox& box, std::int64_t request);
 
   std::array<bool, 3> depends_{};
-  std::vector<TileBox> boxes_;
-  std::vector<Size> sizes_;
+  TileLayout::Boxes boxes_;
+  Few<Size, 4> sizes_;            // of each
   mutable std::size_t last_ = 0;  // the box found last
 };
 
@@ -49,7 +49,7 @@ class KnownTileSizes {
 
  private:
   const MappingProblem& p_;
-  std::array<std::unordered_map<SizesKey, TileSizes, SizesHash>, kStreams.size()> known_;
+  std::array<std::unordered_map<SizesKey, TileSizes, SizesKey::Hash>, kStreams.size()> known_;
 };
 
 }  // namespace bitjoule

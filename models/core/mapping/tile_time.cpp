@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/few.h"
 #include "core/index.h"
 #include "core/mapping/dma_fluid.h"
 #include "core/mapping/done_times.h"
@@ -56,7 +57,7 @@ class TileClock {
   enum : std::size_t { kIn = 0, kWeight = 1, kStore = 2 };
   /// Tiles of operands that follow one another in a buffer.
   struct Fills {
-    std::vector<Stream> streams;  // in the order of their loads
+    Few<Stream, kStreams.size()> streams;  // in the order of their loads
     std::int64_t slots = 1, steps = 1, created = 0;
     DoneTimes done;
   };
@@ -106,7 +107,7 @@ class TileClock {
   TileDma& dma_;
   RecentFolds folds_;
   ArrayTimeline array_;
-  const TileSizes none_;
+  const TileSizes none_{};
   std::array<const TileSizes*, kStreams.size()> sizes_{};
   std::array<Fills, 2> fills_;
   std::array<std::vector<std::int64_t>, StepOrder::kLoops> bounds_;
@@ -117,7 +118,7 @@ class TileClock {
   std::int64_t begun_ = 0;   // output tiles
   double accepted_ = -1e18;  // of the step ahead
   double dequantizer_free_ = 0, weights_retired_ = 0;
-  std::vector<Output> outputs_;  // computed, not converted
+  Few<Output, 4> outputs_;  // computed, not converted
   DoneTimes converted_, stored_;
   double end_ = 0, skipped_ = 0;
   bool skips_ = true;
@@ -143,7 +144,6 @@ TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout&
   for (const Stream stream : kStreams)
     sizes_[static_cast<std::size_t>(stream)] =
         layout.moves(stream) ? &known.of(t, layout, stream) : &none_;
-  for (Fills& fills : fills_) fills.streams.reserve(kStreams.size());
   fills_[kIn].streams.push_back(Stream::kInputs);
   if (layout.moves(Stream::kInputScales)) fills_[kIn].streams.push_back(Stream::kInputScales);
   fills_[kIn].slots = slots(b.input);
@@ -279,7 +279,7 @@ bool TileClock::plan_output() {
   store.bursts = size.bursts;
   store.usable = end + kHandover;
   dma_.push(kStore, store);
-  outputs_.erase(outputs_.begin());
+  outputs_.erase(0);
   return true;
 }
 

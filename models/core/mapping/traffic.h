@@ -37,6 +37,12 @@ struct DramTraffic {
     for (const TensorTraffic& t : tensors) sum += t;
     return sum;
   }
+  /// Of all tensors.
+  std::int64_t bursts() const {
+    std::int64_t sum = 0;
+    for (const TensorTraffic& t : tensors) sum += t.bursts;
+    return sum;
+  }
   DramTraffic& operator+=(const DramTraffic& other);
   DramTraffic& operator*=(std::int64_t n);
 };

@@ -181,7 +181,7 @@ void add_transfers_and_jobs(const MappingProblem& p, const Program& program, Lay
 void add_dram(const MappingProblem& p, const Program& program, double activates, LayerOutcome& o) {
   std::int64_t written = 0;
   for (const StoreOp& op : program.stores) written += bursts_of(op.region, p.memory.burst_bytes);
-  const DramWork work{o.traffic.total().bursts - written, written, std::llround(activates), {}};
+  const DramWork work{o.traffic.bursts() - written, written, std::llround(activates), {}};
   o.dram = estimated_dram(p.memory, work, o.cycles.value);
 }
 
@@ -227,8 +227,8 @@ LayerOutcome estimated_outcome(const MappingProblem& p, const Mapping& mapping) 
   o.counts = e.counts;
   o.traffic = e.traffic;
   const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
-  o.dram = estimated_dram(
-      p.memory, {e.traffic.total().bursts - writes, writes, e.activates, e.open}, e.cycles);
+  o.dram = estimated_dram(p.memory, {e.traffic.bursts() - writes, writes, e.activates, e.open},
+                          e.cycles);
   add_array(e, array_sample(p, mapping.tiling), o);
   add_waits(p, e, e.cycles - e.array_cycles, o);
   o.evidence.macs = e.counts.macs;
