@@ -24,7 +24,9 @@ bool DramChannel::may_begin_train() {
   if (order_ > BankBids::kOrders - kOrdersLeft) return false;
   if (draining_ != (choice_.queue == 1)) return false;  // an owner has gone
   if (queue.size() < kBurstsBetween || queue_to_serve() != choice_.queue) return false;
-  if (bids_.banks(BankBids::kPrecharges + choice_.queue) != 0) return false;
+  if ((bids_.banks(BankBids::kPrecharges + choice_.queue) |
+       bids_.banks(BankBids::kActivates + choice_.queue)) != 0)
+    return false;
   const bool write = choice_.command == DramCommand::kWrite;
   for (std::int32_t i = queue.oldest(); i != BurstQueue::kNone; i = queue.entry(i).younger) {
     const BurstQueue::Entry& e = queue.entry(i);
@@ -44,6 +46,10 @@ void DramChannel::begin_train() {
   queues_[train_queue_].take_all([this](const BurstQueue::Entry& e) {
     train_.push({e.burst.accepted, e.order, e.burst.bank, e.burst.request});
   });
+  // All that its queue bid for: hits.
+  const std::size_t kind = write ? BankBids::kWrites : BankBids::kReads;
+  for (std::uint64_t left = bids_.banks(kind); left != 0; left &= left - 1)
+    bids_.clear(kind, __builtin_ctzll(left));
   train_latency_ =
       (write ? standard_.write_latency : standard_.read_latency) + standard_.burst_cycles;
   train_bursts_ = 0;
@@ -93,7 +99,11 @@ void DramChannel::end_train() {
       arrivals_.push(next);
     }
   }
-  for (std::int64_t bank = 0; bank < standard_.banks; ++bank) bid_again(bank);
+  // A bank without bursts has no bids either.
+  for (std::int64_t bank = 0; bank < standard_.banks; ++bank)
+    if (queues_[0].list(bank).head != BurstQueue::kNone ||
+        queues_[1].list(bank).head != BurstQueue::kNone)
+      bid_again(bank);
 }
 
 /// What serve_train() has left out.
