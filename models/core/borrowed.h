@@ -32,6 +32,9 @@ class Borrowed {
     return own_;
   }
 
+  /// Its own elements, if it has any, which are gone then.
+  std::vector<T> taken() && { return std::move(own_); }
+
   std::size_t size() const { return get().size(); }
   bool empty() const { return get().empty(); }
   const T& operator[](std::size_t i) const { return get()[i]; }

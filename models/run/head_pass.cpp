@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/index.h"
 #include "core/interrupt.h"
 #include "core/mapping/program.h"
 #include "core/numeric/sole_rows.h"
@@ -57,7 +58,7 @@ LayerProgram of_one_head(const LayerProgram& whole, const Matmul& one) {
   Tiling& tiling = p.mapping.tiling;
   tiling.groups = tiling.groups_at_once = 1;
   tiling.out_cols = std::min(tiling.out_cols, p.problem.layer.out_width);
-  p.program = make_program(p.problem, tiling);
+  p.program = values_program(p.problem, tiling);
   return p;
 }
 
@@ -212,6 +213,8 @@ bool HeadPass::run(NetworkValues& values) {
       with_name(*step.layer, [&] { run_step(values_, step); });
     }
     const NetworkOutputValues of_head = std::move(values_.end().front());
+    result.values.reserve(of_head.values.size() * at(heads_));
+    result.reference.reserve(of_head.reference.size() * at(heads_));
     result.values.insert(result.values.end(), of_head.values.begin(), of_head.values.end());
     result.reference.insert(result.reference.end(), of_head.reference.begin(),
                             of_head.reference.end());

@@ -230,13 +230,20 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
       make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
   problem.prices = prices_;
   problem.data = options_.data;
+  problem.values_alone = options_.values_alone;
   const std::string layer_key = key_text(layer.op) + key_text(layer.stage) + key_text(precision);
   // Where finalists are simulated, it counts by whom.
-  const Mapping mapping = MappingMemo::instance().find_or(
-      mapping_key(problem, layer_key, pins) + (finalists(pins) > 1 ? machine_->key() : ""), problem,
-      [&](std::vector<PricesAsked>& asked) {
-        return best_simulated(problem, pins, map_finalists(problem, pins, asked));
-      });
+  const std::string key =
+      mapping_key(problem, layer_key, pins) + (finalists(pins) > 1 ? machine_->key() : "");
+  MappingMemo& memo = MappingMemo::instance();
+  const auto search = [&](std::vector<PricesAsked>& asked) {
+    return best_simulated(problem, pins, map_finalists(problem, pins, asked));
+  };
+  const Mapping* known = problem.values_alone ? memo.find(key, problem) : nullptr;
+  const Mapping mapping =
+      known != nullptr
+          ? *known
+          : memo.find_or(problem.values_alone ? "values " + key : key, problem, search);
   LayerProgram p = programmed(std::move(problem), mapping);
   if (!p.program.computes.empty()) check_addresses(p.problem, p.mapping.tiling, p.program);
   p.key = layer_key + pins_key(p.problem) + key_text(p.mapping.setting.dataflow) +

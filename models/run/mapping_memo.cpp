@@ -53,12 +53,17 @@ MappingMemo& MappingMemo::instance() {
   return memo;
 }
 
-Mapping MappingMemo::find_or(const std::string& key, const MappingProblem& problem,
-                             const Search& search) {
+const Mapping* MappingMemo::find(const std::string& key, const MappingProblem& problem) const {
   const auto found = known_.find(key);
   if (found != known_.end())
     for (const Known& known : found->second)
-      if (same_prices(problem, known.prices)) return known.mapping;
+      if (same_prices(problem, known.prices)) return &known.mapping;
+  return nullptr;
+}
+
+Mapping MappingMemo::find_or(const std::string& key, const MappingProblem& problem,
+                             const Search& search) {
+  if (const Mapping* known = find(key, problem)) return *known;
   ++searches_;
   Known anew;
   anew.mapping = search(anew.prices);

@@ -27,7 +27,9 @@ class MappingMemo {
   static MappingMemo& instance();
 
   using Search = std::function<Mapping(std::vector<PricesAsked>& asked)>;
-  /// What is known for `key` at the problem's prices, or what `search` yields.
+  /// What is known for `key` at the problem's prices; null: nothing.
+  const Mapping* find(const std::string& key, const MappingProblem& problem) const;
+  /// The same, or what `search` yields.
   Mapping find_or(const std::string& key, const MappingProblem& problem, const Search& search);
 
   std::int64_t searches() const { return searches_; }

@@ -8,6 +8,7 @@
 #include "core/numeric/affine.h"
 #include "core/numeric/coded_tensor.h"
 #include "core/numeric/float_formats.h"
+#include "core/recycled.h"
 
 namespace bitjoule {
 namespace {
@@ -61,7 +62,7 @@ NetworkTensor raw_tensor(std::vector<float> values) {
 NetworkTensor exact_tensor(std::vector<double> reference) {
   NetworkTensor tensor;
   tensor.format.format = "fp32";
-  tensor.values.assign(reference.begin(), reference.end());
+  tensor.values = converted<float>(reference);
   tensor.reference = std::move(reference);
   return tensor;
 }

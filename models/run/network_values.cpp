@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/exec/vector_values.h"
+#include "core/recycled.h"
 #include "run/native_order.h"
 #include "run/network_inputs.h"
 #include "run/vector_run.h"
@@ -220,14 +221,17 @@ VectorQuality NetworkValues::run(const NetworkLayer& layer, const VectorFormats&
   value_count("outputs", {op.elements()});
   for (const std::int64_t elements : operand_elements(op)) value_count("inputs", {elements});
   if (op.kind == VectorKind::kEmbedding) value_count("table", {op.table_rows, op.cols});
+  const bool measures = wanted_ == Wanted::kErrors;
+  const bool takes = !measures && op.kind == VectorKind::kQuantize;
+  NetworkTensor* spent = takes ? store_->last_read(named_inputs(layer, before_).front()) : nullptr;
   VectorOutcome outcome =
-      run_vector_op(layer, formats, tensors(), inputs_of(layer), wanted_ == Wanted::kErrors, side_);
+      run_vector_op(layer, formats, tensors(), inputs_of(layer), measures, side_, spent);
   return {outcome.error, finish(layer, std::move(outcome.tensor))};
 }
 
 Quality NetworkValues::finish(const NetworkLayer& layer, NetworkTensor result) {
   if (side_ == Side::kMachine && !result.is_number)
-    result.reference.assign(result.values.begin(), result.values.end());
+    result.reference = converted<double>(result.values);
   const Quality error = wanted_ == Wanted::kErrors ? quality_of(result) : Quality();
   if (observer_ != nullptr && !result.is_number) observer_->tensor(layer.name, result.reference);
   store_->put(layer.name, std::move(result));

@@ -34,8 +34,11 @@ struct RunOptions {
   Verify verify = Verify::kSample;
   std::int64_t seed = 1;  ///< of generated operands
   DramPricing dram_prices = DramPricing::kTable;
-  DataEnergy data;            ///< what energy takes notice of in the numbers
-  bool share_equal = true;    ///< of equal layers one is simulated; not part of the configuration
+  DataEnergy data;          ///< what energy takes notice of in the numbers
+  bool share_equal = true;  ///< of equal layers one is simulated; not part of the configuration
+  /// Nobody asks what layers cost: any mapping will do that yields the same values; not part of the
+  /// configuration.
+  bool values_alone = false;
   bool keep_outputs = false;  ///< results carry the output tensor; not part of the configuration
   /// Of the tensors that the run names; not part of the configuration.
   std::shared_ptr<TensorReader> tensors = std::make_shared<TensorReader>();

@@ -49,6 +49,11 @@ const NetworkTensor& TensorStore::get(const std::string& name) const {
   return found->second;
 }
 
+NetworkTensor* TensorStore::last_read(const std::string& name) {
+  const auto found = tensors_.find(name);
+  return found != tensors_.end() && readers_[name] == 1 ? &found->second : nullptr;
+}
+
 void TensorStore::put(const std::string& name, NetworkTensor tensor) {
   if (readers_[name] > 0) tensors_[name] = std::move(tensor);
 }

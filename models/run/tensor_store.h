@@ -19,6 +19,8 @@ class TensorStore {
 
   /// Throws an input Error where nothing was produced under that name.
   const NetworkTensor& get(const std::string& name) const;
+  /// The same for its last reader, which may take it apart; null: there are others.
+  NetworkTensor* last_read(const std::string& name);
   bool has(const std::string& name) const { return tensors_.count(name) != 0; }
   /// A tensor that nobody reads is dropped at once.
   void put(const std::string& name, NetworkTensor tensor);

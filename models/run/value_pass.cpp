@@ -22,6 +22,7 @@ namespace {
 RunOptions mapping_alone(RunOptions options) {
   options.fidelity = Fidelity::kEstimate;
   options.values = false;
+  options.values_alone = true;
   return options;
 }
 
@@ -117,7 +118,7 @@ void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner, b
       product->lower = may_mask && is_masked(network_, layer, run_.precision);
     step.requantize = requantization(precision);
     step.program = runner.prepare(step.mac, precision, pins_of(layer, run_.mapping));
-    step.program.program = make_program(step.program.problem, step.program.mapping.tiling);
+    step.program.program = values_program(step.program.problem, step.program.mapping.tiling);
   }
   steps_.push_back(std::move(step));
 }

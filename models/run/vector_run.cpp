@@ -57,12 +57,13 @@ std::vector<std::int64_t> per_column(const VectorOp& op) { return {op.cols}; }
 class Run {
  public:
   Run(const NetworkLayer& layer, const VectorFormats& formats, const LayerTensors& tensors,
-      const std::vector<const NetworkTensor*>& inputs)
+      const std::vector<const NetworkTensor*>& inputs, NetworkTensor* spent)
       : layer_(layer),
         op_(std::get<VectorOp>(layer.op)),
         formats_(formats),
         tensors_(tensors),
-        inputs_(inputs) {}
+        inputs_(inputs),
+        spent_(spent != nullptr && !spent->is_raw && !spent->is_number ? spent : nullptr) {}
 
   VectorOutcome run(bool measures, Side side) {
     if (op_.codes) return run_codes();
@@ -74,15 +75,14 @@ class Run {
     // Of `quantize` the format is the arithmetic: what it yields is how its operand is stored.
     const bool is_quantize = op_.kind == VectorKind::kQuantize;
     const bool is_choice = is_number_ || op_.kind == VectorKind::kRoute;  // which both sides make
-    if (side == Side::kExact && !is_choice)
-      return {exact_tensor(vector_reference(op_, references_)), {}};
+    if (side == Side::kExact && !is_choice) return {exact_tensor(reference_values()), {}};
     VectorResult result;
     if (!is_quantize) result = vector_values(op_, operands_);
     // The network in float64 follows the choice that was made, else its rows would be others.
     if (op_.kind == VectorKind::kRoute)
       references_.indices = chosen_experts(*op_.routing, result.values);
     std::vector<double> reference;
-    if (side != Side::kMachine || is_choice) reference = vector_reference(op_, references_);
+    if (side != Side::kMachine || is_choice) reference = reference_values();
     VectorOutcome outcome;
     if (measures && !is_quantize) outcome.error = arithmetic_error(result.values);
     outcome.tensor = stored(std::move(result.values), std::move(reference));
@@ -91,6 +91,11 @@ class Run {
   }
 
  private:
+  /// In float64 `quantize` does nothing.
+  std::vector<double> reference_values() {
+    return spent_ != nullptr ? std::move(spent_->reference) : vector_reference(op_, references_);
+  }
+
   /// Codes in, codes out, by the arithmetic that the requantization names.
   VectorOutcome run_codes() {
     const VectorCodes& codes = *op_.codes;
@@ -328,7 +333,10 @@ class Run {
       return as_number(values, std::move(reference));
     if (keeps_elements(op_) && keeps_codes()) return with_codes(std::move(values), reference);
     // Storing with scales that are found in the values is what `quantize` does.
-    if (op_.kind == VectorKind::kQuantize) values = operands_.inputs[0].get();
+    if (spent_ != nullptr)
+      values = std::move(spent_->values);
+    else if (op_.kind == VectorKind::kQuantize)
+      values = operands_.inputs[0].get();
     return stored_tensor(
         formats_.output, std::move(values), std::move(reference), op_.rows, op_.cols,
         tensors_.static_scale(layer_.name, formats_.output, formats_.static_scales));
@@ -419,6 +427,7 @@ class Run {
   const VectorFormats& formats_;
   const LayerTensors& tensors_;
   const std::vector<const NetworkTensor*>& inputs_;
+  NetworkTensor* spent_;  ///< of `quantize` the operand, where nobody reads it afterwards
   VectorOperands operands_;
   ReferenceOperands references_;
   bool is_number_ = false;
@@ -436,8 +445,8 @@ std::vector<std::int32_t> default_indices(const VectorOp& op) {
 VectorOutcome run_vector_op(const NetworkLayer& layer, const VectorFormats& formats,
                             const LayerTensors& tensors,
                             const std::vector<const NetworkTensor*>& inputs, bool measures,
-                            Side side) {
-  return Run(layer, formats, tensors, inputs).run(measures, side);
+                            Side side, NetworkTensor* spent) {
+  return Run(layer, formats, tensors, inputs, spent).run(measures, side);
 }
 
 }  // namespace bitjoule

@@ -15,12 +15,13 @@ struct VectorOutcome {
   Quality error;
 };
 
-/// `inputs` are the operands in order; `measures` the error, of both sides. Throws an input Error
+/// `inputs` are the operands in order; `measures` the error, of both sides. `spent`: of `quantize`
+/// the operand, where nobody reads it afterwards: it is taken apart then. Throws an input Error
 /// where they are not what the operator reads.
 VectorOutcome run_vector_op(const NetworkLayer& layer, const VectorFormats& formats,
                             const LayerTensors& tensors,
                             const std::vector<const NetworkTensor*>& inputs, bool measures = true,
-                            Side side = Side::kBoth);
+                            Side side = Side::kBoth, NetworkTensor* spent = nullptr);
 
 /// Rows of a table that are looked up where nothing says which: those whose addresses the traffic
 /// has (docs/networks.md).

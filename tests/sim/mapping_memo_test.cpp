@@ -102,4 +102,27 @@ TEST_CASE("mapping memo: the oldest are forgotten") {
   CHECK(find(0));
 }
 
+TEST_CASE("mapping memo: for values alone any mapping will do that adds up sums alike") {
+  for (const char* n : {"100", "37"}) {
+    const RunConfig run = read_run(file_source("quickstart.yaml"), with("layer.gemm.n", n));
+    const auto k_of = [&](bool values_alone) {
+      RunOptions options = run.options;
+      options.values_alone = values_alone;
+      const LayerRunner runner(run.accelerator, run.dram, run.energy, options);
+      return runner.prepare(run.layer, run.precision, run.mapping).mapping.tiling.k;
+    };
+    MappingMemo& memo = MappingMemo::instance();
+    memo.clear();
+    const std::int64_t before = memo.searches(), k = k_of(true);
+    CHECK(memo.searches() == before + 1);
+    // Whose cost counts is searched for by itself, and then serves values, too.
+    CHECK(k_of(false) == k);
+    CHECK(memo.searches() == before + 2);
+    memo.clear();
+    CHECK(k_of(false) == k);
+    CHECK(k_of(true) == k);
+    CHECK(memo.searches() == before + 3);
+  }
+}
+
 }  // namespace bitjoule::mapping_memo_test

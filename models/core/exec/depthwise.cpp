@@ -48,9 +48,15 @@ void add_depthwise(const Lowered& l, const Tile& tile, const std::vector<std::in
     std::int32_t* sums = &accumulators[at(l.output_index(tile.g0, pixel, 0))];
     if (tile.k0 == 0) std::fill_n(sums, channels, 0);
     const Lowered::Window begin = l.window(pixel);
-    for (std::int64_t i = 0; i < k; ++i) {
-      const std::int64_t from = l.input_index(tile.g0, begin, tile.k0 + i);
-      window[at(i)] = from < 0 ? padding.data() : &inputs[at(from)];
+    const std::int64_t first = begin.batch * l.height;
+    std::int64_t row = tile.k0 / l.kernel_w, column = tile.k0 % l.kernel_w;
+    for (const std::int16_t*& position : window) {
+      const std::int64_t h = begin.row + row * l.dilation_h;
+      const std::int64_t w = begin.column + column * l.dilation_w;
+      const bool is_inside = h >= 0 && h < l.height && w >= 0 && w < l.width;
+      position = is_inside ? &inputs[at(((first + h) * l.width + w) * l.extents.groups + tile.g0)]
+                           : padding.data();
+      if (++column == l.kernel_w) column = 0, ++row;
     }
     add_products(window.data(), by_position.data(), k, channels, sums);
   }

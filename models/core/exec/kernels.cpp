@@ -4,10 +4,12 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "core/interrupt.h"
 #include "core/numeric/vectorize.h"
+#include "core/recycled.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -29,34 +31,51 @@ BITJOULE_INLINE std::uint32_t bits_of_magnitude(std::int16_t x) {
   return static_cast<std::uint16_t>(x);
 }
 
-/// The end of x[begin..end) without the zeros there. Many at a time: causal rows end with many.
+/// Elements up to about the last one of some rows that is not 0, in whole steps; at least one.
+/// Products with the others change no sum: see multiply_floats().
 template <class T>
-BITJOULE_INLINE std::int64_t end_of_row(const T* x, std::int64_t begin, std::int64_t end) {
-  constexpr std::int64_t kAtOnce = 64;
-  for (; end - begin >= kAtOnce; end -= kAtOnce) {
+BITJOULE_INLINE std::int64_t end_of_rows(RowView<T> a, std::int64_t rows, std::int64_t k) {
+  constexpr std::int64_t kStep = 16;
+  if (a.row(rows - 1)[k - 1] != 0) return k;
+  for (std::int64_t end = k; end > kStep;) {
+    const std::int64_t begin = end % kStep != 0 ? end - end % kStep : end - kStep;
     std::uint32_t any = 0;
-    for (std::int64_t i = 0; i < kAtOnce; ++i) any |= bits_of_magnitude(x[end - kAtOnce + i]);
-    if (any != 0) break;
+    // The last row first: causal rows get longer.
+    for (std::int64_t row = rows; row-- > 0 && any == 0;) {
+      const T* x = a.row(row) + begin;
+      if (end - begin == kStep)
+        for (std::int64_t i = 0; i < kStep; ++i) any |= bits_of_magnitude(x[i]);
+      else
+        for (std::int64_t i = 0; i < end - begin; ++i) any |= bits_of_magnitude(x[i]);
+    }
+    if (any != 0) return end;
+    end = begin;
   }
-  while (end > begin && x[end - 1] == 0) --end;
-  return end;
+  return std::min(k, kStep);
 }
-BITJOULE_VECTORIZE std::int64_t last_filled(const float* x, std::int64_t begin, std::int64_t end) {
-  return end_of_row(x, begin, end);
+BITJOULE_VECTORIZE std::int64_t filled(RowView<float> a, std::int64_t rows, std::int64_t k) {
+  return end_of_rows(a, rows, k);
 }
-BITJOULE_VECTORIZE std::int64_t last_filled(const std::int16_t* x, std::int64_t begin,
-                                            std::int64_t end) {
-  return end_of_row(x, begin, end);
+BITJOULE_VECTORIZE std::int64_t filled(RowView<std::int16_t> a, std::int64_t rows, std::int64_t k) {
+  return end_of_rows(a, rows, k);
 }
 
-/// Elements up to the last one of some rows that is not 0; at least one. Products with the others
-/// change no sum: see multiply_floats().
+/// As std::copy_n of at most kColumns elements, which compilers make a slow instruction of: the
+/// first and the last ones of about half of them, which may overlap.
 template <class T>
-std::int64_t filled(RowView<T> a, std::int64_t rows, std::int64_t k) {
-  std::int64_t end = 1;
-  for (std::int64_t row = rows; row-- > 0 && end < k;)  // the last first: causal rows get longer
-    end = a.row(row)[k - 1] != 0 ? k : last_filled(a.row(row), end, k);
-  return end;
+BITJOULE_INLINE void copy_columns(const T* from, std::int64_t count, T* to) {
+  static_assert(kColumns == 16, "of the powers of two below");
+  const auto halves = [&](auto size) {
+    std::array<T, decltype(size)::value> first, last;
+    std::memcpy(&first, from, sizeof first);
+    std::memcpy(&last, from + count - decltype(size)::value, sizeof last);
+    std::memcpy(to, &first, sizeof first);
+    std::memcpy(to + count - decltype(size)::value, &last, sizeof last);
+  };
+  if (count >= 8) return halves(std::integral_constant<std::int64_t, 8>());
+  if (count >= 4) return halves(std::integral_constant<std::int64_t, 4>());
+  if (count >= 2) return halves(std::integral_constant<std::int64_t, 2>());
+  if (count == 1) *to = *from;
 }
 
 /// One row of a against four rows of b.
@@ -194,7 +213,7 @@ void multiply_by_pairs(const std::array<PairBlock, N>& blocks, RowView<std::int1
         continue;
       }
       block(x, pairs.data(), end, out, kColumns);
-      for (std::int64_t r = 0; r < rows; ++r) std::copy_n(out + r * kColumns, width, to + r * n);
+      for (std::int64_t r = 0; r < rows; ++r) copy_columns(out + r * kColumns, width, to + r * n);
     }
   }
 }
@@ -321,11 +340,12 @@ void multiply_integers(RowView<std::int16_t> a, RowView<std::int16_t> b, std::in
 }
 
 PackedRows::PackedRows(const float* rows, std::int64_t count, std::int64_t k) : k_(k) {
-  data_.resize(size((count + kColumns - 1) / kColumns * kColumns * k));
+  data_ = recycled<float>(size((count + kColumns - 1) / kColumns * kColumns * k));
   for (std::int64_t row = 0; row < count; row += kColumns) {
     check_interrupt();
     const std::int64_t width = std::min(kColumns, count - row);
     float* to = data_.data() + row * k;
+    if (width < kColumns) std::fill_n(to, kColumns * k, 0.0f);
     for (std::int64_t i = 0; i < k; ++i, to += kColumns)
       for (std::int64_t c = 0; c < width; ++c) to[c] = rows[(row + c) * k + i];
   }
@@ -366,10 +386,10 @@ void multiply_floats(RowView<float> a, const PackedRows& b, std::int64_t row, st
         continue;
       }
       for (std::int64_t r = 0; accumulate && r < rows; ++r)
-        std::copy_n(out + r * n, width, total + r * kColumns + column);
+        copy_columns(out + r * n, width, total + r * kColumns + column);
       block(x, b.block(row + n0, k0), end, chunk, accumulate, total, kColumns);
       for (std::int64_t r = 0; r < rows; ++r)
-        std::copy_n(total + r * kColumns + column, width, out + r * n);
+        copy_columns(total + r * kColumns + column, width, out + r * n);
     }
     n0 += width;
   }

@@ -31,6 +31,8 @@ class PackedRows {
   PackedRows() = default;
   PackedRows(const float* rows, std::int64_t count, std::int64_t k);
   bool empty() const { return data_.empty(); }
+  /// Its memory, which is gone then.
+  std::vector<float> taken() { return std::move(data_); }
   bool is_finite() const { return is_finite_; }
   /// Elements k0 and up of the block that holds a row.
   const float* block(std::int64_t row, std::int64_t k0) const {

@@ -19,14 +19,16 @@ BITJOULE_VECTORIZE void multiply_sums(const std::int32_t* sums, const float* row
     results[i] = static_cast<float>(sums[i]) * row_scales[i] * input_scale;
 }
 
-/// Sums with what is added to them, in 32 bits; returns how many those do not hold.
-BITJOULE_VECTORIZE std::int64_t add_offsets(const std::int32_t* sums, const std::int64_t* offsets,
+/// Sums with what is added to them, in 32 bits; returns how many those do not hold: whose sign is
+/// neither operand's.
+BITJOULE_VECTORIZE std::int64_t add_offsets(const std::int32_t* sums, const std::int32_t* offsets,
                                             std::int64_t n, std::int32_t* adjusted) {
-  std::int64_t overflows = 0;
+  std::int32_t overflows = 0;
   for (std::int64_t i = 0; i < n; ++i) {
-    const std::int64_t sum = sums[i] + offsets[i];
+    const auto a = static_cast<std::uint32_t>(sums[i]), b = static_cast<std::uint32_t>(offsets[i]);
+    const std::uint32_t sum = a + b;
     adjusted[i] = static_cast<std::int32_t>(sum);
-    overflows += sum > INT32_MAX || sum < INT32_MIN ? 1 : 0;
+    overflows += static_cast<std::int32_t>(((sum ^ a) & (sum ^ b)) >> 31);
   }
   return overflows;
 }
@@ -99,7 +101,9 @@ void LayerValues::prepare_output() {
   const bool int_bias = bias_ != nullptr && integer_bias(problem_.path);
   for (std::int64_t row = 0; row < l.weight_rows(); ++row) {
     const std::int64_t bias = int_bias ? bias_->codes[at(row)] : 0;
-    sum_offsets_.push_back(bias - correction(row, input_scales_->at(0, 0).zero, 0));
+    const std::int64_t offset = bias - correction(row, input_scales_->at(0, 0).zero, 0);
+    if (offset > INT32_MAX || offset < INT32_MIN) return sum_offsets_.clear();
+    sum_offsets_.push_back(static_cast<std::int32_t>(offset));
   }
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 /// All codes of a tensor, rows one after the other.
 std::vector<std::int16_t> all_codes(const QuantizedTensor& t) {
-  auto codes = sized<std::int16_t>(at(t.rows() * t.k()));
+  auto codes = recycled<std::int16_t>(at(t.rows() * t.k()));
   for (std::int64_t r = 0; r < t.rows(); ++r) {
     check_interrupt();
     t.codes(r, 0, t.k(), &codes[at(r * t.k())]);
@@ -26,7 +26,7 @@ std::vector<std::int16_t> all_codes(const QuantizedTensor& t) {
 
 /// All values of a tensor in the format of the MAC: decoded, then rounded once.
 std::vector<float> all_values(const QuantizedTensor& t, const MacType& mac) {
-  auto values = sized<float>(at(t.rows() * t.k()));
+  auto values = recycled<float>(at(t.rows() * t.k()));
   t.decode(values.data());
   if (mac.name == "fp32") return values;
   for (std::int64_t r = 0; r < t.rows(); ++r) {
@@ -39,7 +39,7 @@ std::vector<float> all_values(const QuantizedTensor& t, const MacType& mac) {
 
 /// All elements of a tensor without their scales.
 std::vector<float> all_elements(const QuantizedTensor& t) {
-  auto values = sized<float>(at(t.rows() * t.k()));
+  auto values = recycled<float>(at(t.rows() * t.k()));
   t.elements(values.data());
   return values;
 }
@@ -49,13 +49,14 @@ template <class T>
 std::vector<T> along_k(const Lowered& l, std::vector<T> tensor) {
   if (!l.k_rows) return tensor;
   const GemmExtents& e = l.extents;
-  auto rows = sized<T>(tensor.size());
+  auto rows = recycled<T>(tensor.size());
   for (std::int64_t g = 0; g < e.groups; ++g)
     for (std::int64_t k = 0; k < e.k; ++k) {
       check_interrupt_after(e.n);
       const T* from = &tensor[at((g * e.k + k) * e.n)];
       for (std::int64_t n = 0; n < e.n; ++n) rows[at(l.weight_row(g, n) * e.k + k)] = from[n];
     }
+  recycle(std::move(tensor));
   return rows;
 }
 
@@ -151,6 +152,15 @@ LayerValues::LayerValues(const MappingProblem& problem, const QuantizedTensor& i
   // The first of k sets each accumulator.
   if (is_integer() && problem.path.scale_group == 0) acc_i_ = recycled<std::int32_t>(results);
   if (integer_output()) output_codes_ = recycled<std::int32_t>(results);
+}
+
+LayerValues::~LayerValues() {
+  recycle(std::move(xi_));
+  recycle(std::move(acc_i_));
+  recycle(std::move(acc_f_));
+  recycle(std::move(wf_));
+  recycle(std::move(xf_).taken());
+  recycle(packed_.taken());
 }
 
 /// Accumulators of floats, which their first partial sums set.

@@ -43,6 +43,9 @@ class LayerValues {
   /// outputs.
   LayerValues(const MappingProblem& problem, const QuantizedTensor& inputs,
               const QuantizedTensor& weights, SumRequantization mode);
+  LayerValues(const LayerValues&) = delete;
+  LayerValues& operator=(const LayerValues&) = delete;
+  ~LayerValues();
 
   /// Sets scale and zero-point of an integer output per tensor; 1 and 0 where the output is a
   /// float.
@@ -170,8 +173,8 @@ class LayerValues {
   std::optional<Requantizer> requantizer_;  // one factor per row of the weights
   std::vector<std::int64_t> weight_sums_;   // of codes along k, where inputs have zero-points
   /// Of each row of the weights: what is added to a sum before it becomes a code, bias and
-  /// zero-points; empty where that is not known before.
-  std::vector<std::int64_t> sum_offsets_;
+  /// zero-points; empty where that is not known before, or takes more than 32 bits.
+  std::vector<std::int32_t> sum_offsets_;
   std::vector<std::int32_t> adjusted_;
   std::vector<float> row_scales_;  // of the weights, where sums become reals by them alone
 };

@@ -44,23 +44,28 @@ class DistanceScores {
 };
 
 /// The largest of at least one element; many at a time, since one would wait for the other. What is
-/// left of a row is looked at together with some that have been: a maximum stays.
+/// left of a row is looked at together with some that have been: a maximum stays. Vectors that
+/// every form has: of longer ones compilers compare each element by itself.
 BITJOULE_VECTORIZE_WIDELY float largest_of(const float* x, std::int64_t n) {
-  constexpr std::int64_t kAtOnce = 16;
-  typedef float Lanes __attribute__((vector_size(kAtOnce * sizeof(float))));
+  constexpr std::int64_t kLanes = 4, kVectors = 4, kAtOnce = kVectors * kLanes;
+  typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
   float largest[kAtOnce];
   for (float& lane : largest) lane = x[0];
   if (n < kAtOnce) {
     for (std::int64_t i = 0; i < n; ++i) largest[i] = largest[i] < x[i] ? x[i] : largest[i];
   } else {
-    Lanes found;
-    std::memcpy(&found, largest, sizeof found);
+    Lanes found[kVectors];
+    std::memcpy(found, largest, sizeof found);
     for (std::int64_t i = 0; i < n; i += kAtOnce) {
-      Lanes next;
-      std::memcpy(&next, x + std::min(i, n - kAtOnce), sizeof next);
-      found = found < next ? next : found;
+      const float* from = x + std::min(i, n - kAtOnce);
+#pragma GCC unroll 4
+      for (std::int64_t v = 0; v < kVectors; ++v) {
+        Lanes next;
+        std::memcpy(&next, from + v * kLanes, sizeof next);
+        found[v] = found[v] < next ? next : found[v];
+      }
     }
-    std::memcpy(largest, &found, sizeof found);
+    std::memcpy(largest, found, sizeof found);
   }
   for (std::int64_t half = kAtOnce / 2; half > 0; half /= 2)
     for (std::int64_t i = 0; i < half; ++i)

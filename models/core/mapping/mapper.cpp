@@ -90,9 +90,19 @@ Goals goals_of(const std::vector<MappingPins>& wanted, const EnergyRates& rates)
   return goals;
 }
 
-/// By each of some pins, which differ in nothing but the objective.
+/// Whether all that the last choice is between adds up sums by the same parts of k.
+bool have_equal_sums(const SearchResult& found) {
+  const auto is_equal = [&](const Tiling& other) {
+    return other.k == found.closest.front().second.tiling.k;
+  };
+  return std::all_of(found.finalists.begin(), found.finalists.end(),
+                     [&](const MappingAlternative& one) { return is_equal(one.tiling); });
+}
+
+/// By each of some pins, which differ in nothing but the objective. `any_values`: of those that
+/// yield the same values any will do.
 std::vector<Searched> search_setting(MappingProblem p, const MachineSetting& setting,
-                                     const std::vector<MappingPins>& wanted) {
+                                     const std::vector<MappingPins>& wanted, bool any_values) {
   p.machine = configured(std::move(p.machine), setting);
   const MappingSpace space = mapping_space(p, wanted.front());
   const MappingProblem undivided = roomiest(p);
@@ -107,8 +117,10 @@ std::vector<Searched> search_setting(MappingProblem p, const MachineSetting& set
     const SearchResult& found = results[i];
     if (found.closest.empty()) refuse_layer(p, space);
     Searched& s = all.emplace_back();
-    s.ranked = last_choice(p, goals.objectives[goals.owns[i]], energy, found,
-                           finalists(wanted[i]) == 1, walks);
+    s.ranked = any_values && have_equal_sums(found)
+                   ? found.closest
+                   : last_choice(p, goals.objectives[goals.owns[i]], energy, found,
+                                 finalists(wanted[i]) == 1, walks);
     Mapping& m = s.mapping;
     m.setting = setting;
     m.boxes = found.boxes;
@@ -129,9 +141,13 @@ std::vector<std::vector<Searched>> search_settings(const MappingProblem& problem
                                                    const std::vector<MappingPins>& wanted) {
   std::vector<std::vector<Searched>> all(wanted.size());
   std::exception_ptr reason;
-  for (const MachineSetting& setting : pinned_settings(problem.machine, wanted.front())) {
+  const std::vector<MachineSetting> settings = pinned_settings(problem.machine, wanted.front());
+  // Else the best of each has to be known.
+  const bool any_values =
+      problem.values_alone && settings.size() == 1 && finalists(wanted.front()) == 1;
+  for (const MachineSetting& setting : settings) {
     try {
-      std::vector<Searched> found = search_setting(problem, setting, wanted);
+      std::vector<Searched> found = search_setting(problem, setting, wanted, any_values);
       for (std::size_t i = 0; i < found.size(); ++i) all[i].push_back(std::move(found[i]));
     } catch (const Error& e) {  // it may fit with another setting
       if (e.kind() != ErrorKind::kInput) throw;

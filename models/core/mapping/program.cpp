@@ -170,6 +170,43 @@ void Builder::nest(std::int64_t g) {
 
 }  // namespace
 
+Program values_program(const MappingProblem& p, const Tiling& tiling) {
+  constexpr std::int64_t kInputs = std::int64_t{1} << 18;  // of a tile, which fit the caches
+  const Lowered& l = p.layer;
+  // Channels that are groups of their own are not gathered.
+  const std::int64_t of_pixel = l.extents.k * (l.extents.n > 1 ? l.extents.groups : 1);
+  const std::int64_t pixels = std::max<std::int64_t>(1, kInputs / of_pixel);
+  const std::int64_t cols = std::min(pixels, l.out_width);
+  const std::int64_t rows = std::clamp<std::int64_t>(pixels / l.out_width, 1, l.out_height);
+  Program program;
+  Tile tile{};
+  tile.g1 = l.extents.groups;
+  tile.n1 = l.extents.n;
+  tile.fold_order = tiling.fold_order;
+  tile.groups_at_once = tiling.groups_at_once;
+  const auto in_steps = [](std::int64_t all, std::int64_t step, std::int64_t& from,
+                           std::int64_t& to, auto each) {
+    for (from = 0; from < all; from = to) {
+      to = std::min(from + step, all);
+      each();
+    }
+  };
+  in_steps(l.batch, 1, tile.b0, tile.b1, [&] {
+    in_steps(l.out_height, rows, tile.r0, tile.r1, [&] {
+      in_steps(l.out_width, cols, tile.c0, tile.c1, [&] {
+        in_steps(l.extents.k, tiling.k, tile.k0, tile.k1, [&] {
+          ComputeOp op;
+          op.tile = tile;
+          op.first_k = tile.k0 == 0;
+          op.last_k = tile.k1 == l.extents.k;
+          program.computes.push_back(op);
+        });
+      });
+    });
+  });
+  return program;
+}
+
 Bits block_scale_bits(const LoadOp& op) {
   if (op.tensor != Tensor::kWeights || op.dequantize > 0) return Bits(0);
   return Bits(std::max<std::int64_t>(0, op.region.bytes() * 8 - op.sram_bits));

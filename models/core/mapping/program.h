@@ -133,6 +133,10 @@ std::int64_t compute_cycles(const MappingProblem& problem, const Program& progra
 /// tensors exceed the DRAM's capacity.
 Program make_program(const MappingProblem& problem, const Tiling& tiling);
 
+/// What of a program yields values, in few large tiles: each result's k in the parts of the
+/// tiling's tiles, on which sums depend. It moves nothing.
+Program values_program(const MappingProblem& problem, const Tiling& tiling);
+
 /// What make_program() throws where the tensors of a tiling exceed the memory, without the program.
 void check_capacity(const MappingProblem& problem, const TileLayout& layout);
 

@@ -77,6 +77,8 @@ struct MappingProblem {
   std::vector<std::int64_t> operand_rows;  ///< of a vector operator, as VectorFormats has them
   std::shared_ptr<const Prices> prices;    ///< what estimates are priced by; null: by nothing
   DataEnergy data;
+  /// Nobody wants to know what the mapping costs: of those that yield the same values any will do.
+  bool values_alone = false;
   std::int64_t bias_bits() const { return stage.bias ? 32 : 0; }  ///< of one output channel
 };
 

@@ -53,12 +53,20 @@ BITJOULE_VECTORIZE_WIDELY void find_loop(const Codebook& book, float scale, cons
                                          std::int64_t n, std::uint16_t* places) {
   float thresholds[15];  // a copy: else the compiler vectorises the wrong loop
   for (int j = 0; j < 15; ++j) thresholds[j] = book.thresholds[j];
-  for (std::int64_t i = 0; i < n; ++i) {
-    float t = x[i] / scale;
-    t = t == t ? t : 0.0f;
-    int place = 0;
-    for (int j = 0; j < 15; ++j) place += t > thresholds[j] ? 1 : 0;
-    places[i] = static_cast<std::uint16_t>(place);
+  // Counted in 32 bits: else each comparison is narrowed by itself.
+  constexpr std::int64_t kPiece = 64;
+  std::int32_t counts[kPiece];
+  for (std::int64_t first = 0; first < n; first += kPiece) {
+    const std::int64_t count = std::min(kPiece, n - first);
+    for (std::int64_t i = 0; i < count; ++i) {
+      float t = x[first + i] / scale;
+      t = t == t ? t : 0.0f;
+      std::int32_t place = 0;
+      for (int j = 0; j < 15; ++j) place += t > thresholds[j] ? 1 : 0;
+      counts[i] = place;
+    }
+    for (std::int64_t i = 0; i < count; ++i)
+      places[first + i] = static_cast<std::uint16_t>(counts[i]);
   }
 }
 

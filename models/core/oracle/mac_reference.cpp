@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "core/index.h"
 #include "core/interrupt.h"
@@ -43,42 +44,38 @@ void multiply_row(const double* x, const W* w, std::int64_t n, std::int64_t k, d
   }
 }
 
-/// Whether some elements are all 0.
-BITJOULE_VECTORIZE bool are_zeros(const double* x, std::int64_t n) {
-  std::uint64_t any = 0;
-  for (std::int64_t i = 0; i < n; ++i) any |= bits_of(x[i]) << 1;  // without the sign
-  return any == 0;
-}
-
-/// Elements up to the last one of some rows that is not 0.
-std::int64_t filled(const double* x, std::int64_t rows, std::int64_t k) {
-  constexpr std::int64_t kAtOnce = 32;
-  std::int64_t end = 0;
-  for (std::int64_t row = rows; row-- > 0;) {  // the last first: causal rows become longer
-    const double* of_row = x + row * k;
-    std::int64_t last = k;
-    while (last - end >= kAtOnce && of_row[last - 1] == 0 &&
-           are_zeros(of_row + last - kAtOnce, kAtOnce))
-      last -= kAtOnce;
-    while (last > end && of_row[last - 1] == 0) --last;
-    end = last;
+/// Elements up to about the last one of some rows that is not 0, in whole steps.
+BITJOULE_VECTORIZE std::int64_t filled(const double* x, std::int64_t rows, std::int64_t k) {
+  constexpr std::int64_t kAtOnce = 8;
+  std::int64_t end = k;
+  for (; end >= kAtOnce; end -= kAtOnce) {
+    std::uint64_t any = 0;
+    for (std::int64_t row = rows; row-- > 0 && any == 0;) {  // causal rows become longer
+      const double* last = x + row * k + end - kAtOnce;
+      for (std::int64_t i = 0; i < kAtOnce; ++i) any |= bits_of(last[i]) << 1;  // without the sign
+    }
+    if (any != 0) break;
   }
   return end;
+}
+
+template <class W>
+bool are_finite(const W* w, std::int64_t n) {
+  return std::all_of(w, w + n, [](W value) { return std::isfinite(value); });
 }
 
 /// Of blocks of kSumRows rows, the elements that their sums need: zeros at the end add +-0, which
 /// changes no sum, as none is -0 that began at +0. Products with infinities and NaNs do.
 template <class W>
-std::vector<std::vector<std::int64_t>> needed(const double* x, std::int64_t rows, const W* w,
-                                              std::int64_t n, std::int64_t k) {
-  std::vector<std::vector<std::int64_t>> ends;
+std::vector<std::int64_t> needed(const double* x, std::int64_t rows, const W* w, std::int64_t n,
+                                 std::int64_t k) {
+  std::vector<std::int64_t> ends;
   bool has_less = false;
   for (std::int64_t row = 0; row < rows; row += kSumRows) {
-    ends.push_back({filled(x + row * k, std::min(kSumRows, rows - row), k)});
-    has_less = has_less || ends.back()[0] < k;
+    ends.push_back(filled(x + row * k, std::min(kSumRows, rows - row), k));
+    has_less = has_less || ends.back() < k;
   }
-  const auto is_finite = [](W value) { return std::isfinite(value); };
-  if (has_less && !std::all_of(w, w + n * k, is_finite)) ends.assign(ends.size(), {k});
+  if (has_less && !are_finite(w, n * k)) ends.assign(ends.size(), k);
   return ends;
 }
 
@@ -88,7 +85,16 @@ template <class W>
 void multiply_rows(const double* x, std::int64_t rows, const W* w, std::int64_t n, std::int64_t k,
                    double* y, std::int64_t y_stride, std::int64_t triangle = 0) {
   if (rows == 1) return multiply_row(x, w, n, k, y);
-  const std::vector<std::vector<std::int64_t>> ends = needed(x, rows, w, n, k);
+  if constexpr (std::is_same_v<W, float>) {
+    const std::int64_t wide = n / kFilledLanes * kFilledLanes;
+    if (wide > 0 && triangle == 0 && has_many_zeros(x, rows * k) && are_finite(w, wide * k)) {
+      filled_sums(x, rows, w, wide, k, y, y_stride);
+      if (wide == n) return;
+      return multiply_rows(x, rows, w + wide * k, n - wide, k, y + wide, y_stride);
+    }
+  }
+  const std::vector<std::int64_t> ends = needed(x, rows, w, n, k);
+  std::vector<std::int64_t> whole = {k};  // the only part of a sum
   const std::int64_t block = std::max(kSumRows, kInputsAtOnce / k / kSumRows * kSumRows);
   std::vector<double> panel;
   double sums[kSumRows * kSumLanes];
@@ -103,7 +109,7 @@ void multiply_rows(const double* x, std::int64_t rows, const W* w, std::int64_t 
       for (std::int64_t row = first; row < last; row += kSumRows) {
         check_interrupt_after(kSumLanes * k);
         const std::int64_t count = std::min(kSumRows, last - row);
-        const std::vector<std::int64_t>& whole = ends[at(row / kSumRows)];
+        whole.front() = ends[at(row / kSumRows)];
         if (triangle > 0 && n0 > n - triangle + std::min(row % triangle + count, triangle) - 1)
           continue;
         if (width == kSumLanes) {

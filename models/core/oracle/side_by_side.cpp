@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/index.h"
+#include "core/interrupt.h"
+#include "core/numeric/vectorize.h"
+
 namespace bitjoule {
 namespace {
 
@@ -114,6 +118,105 @@ constexpr std::array<Form<double>, kSumRows> kAvx512 = {
     panel_avx512<9>, panel_avx512<10>, panel_avx512<11>, panel_avx512<12>};
 #endif
 
+constexpr std::int64_t kFilledBlock =
+    64;  // elements of k, of which a panel fits the first-level cache
+// One product in so many has to be spared.
+constexpr std::int64_t kWorthwhileZeros = 4;
+
+/// Of each row's blocks along k, which elements are not 0.
+class FilledElements {
+ public:
+  FilledElements(const double* x, std::int64_t rows, std::int64_t k)
+      : k_(k), blocks_((k + kFilledBlock - 1) / kFilledBlock), places_(at(rows * k)) {
+    counts_.reserve(at(rows * blocks_));
+    for (std::int64_t row = 0; row < rows; ++row) {
+      check_interrupt_after(k);
+      for (std::int64_t begin = 0; begin < k; begin += kFilledBlock) {
+        const double* from = x + row * k + begin;
+        std::uint8_t* to = &places_[at(row * k + begin)];
+        const std::int64_t n = std::min(kFilledBlock, k - begin);
+        std::int64_t count = 0;
+        for (std::int64_t i = 0; i < n; ++i) {
+          to[count] = static_cast<std::uint8_t>(i);
+          count += from[i] != 0 ? 1 : 0;
+        }
+        counts_.push_back(static_cast<std::uint8_t>(count));
+      }
+    }
+  }
+  const std::uint8_t* places(std::int64_t row, std::int64_t begin) const {
+    return &places_[at(row * k_ + begin)];
+  }
+  std::int64_t count(std::int64_t row, std::int64_t begin) const {
+    return counts_[at(row * blocks_ + begin / kFilledBlock)];
+  }
+
+ private:
+  std::int64_t k_, blocks_;
+  std::vector<std::uint8_t> places_, counts_;
+};
+
+/// sums[lane] += x[i] * panel[i][lane] for `count` elements i in their order; where it `begins`,
+/// sums are 0 before. With vectors of `Bytes`: eight of them are as many chains of additions.
+template <std::int64_t Bytes>
+BITJOULE_INLINE void add_filled(const double* x, const std::uint8_t* places, std::int64_t count,
+                                const double* panel, bool begins, double* sums) {
+  typedef double Vector __attribute__((vector_size(Bytes)));
+  constexpr std::int64_t kElements = Bytes / sizeof(double), kChains = 8;
+  static_assert(kFilledLanes % (kChains * kElements) == 0, "whole chains");
+  for (std::int64_t lane = 0; lane < kFilledLanes; lane += kChains * kElements) {
+    Vector chains[kChains] = {};
+    if (!begins) std::memcpy(chains, sums + lane, sizeof chains);
+    for (std::int64_t c = 0; c < count; ++c) {
+      const double factor = x[places[c]];
+      const double* row = panel + places[c] * kFilledLanes + lane;
+#pragma GCC unroll 8
+      for (std::int64_t v = 0; v < kChains; ++v) {
+        Vector weights;
+        std::memcpy(&weights, row + v * kElements, Bytes);
+        chains[v] += weights * factor;
+      }
+    }
+    std::memcpy(sums + lane, chains, sizeof chains);
+  }
+}
+
+void filled_portable(const double* x, const std::uint8_t* places, std::int64_t count,
+                     const double* panel, bool begins, double* sums) {
+  add_filled<16>(x, places, count, panel, begins, sums);
+}
+using FilledForm = decltype(&filled_portable);
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) void filled_avx2(const double* x, const std::uint8_t* places,
+                                                 std::int64_t count, const double* panel,
+                                                 bool begins, double* sums) {
+  add_filled<32>(x, places, count, panel, begins, sums);
+  __builtin_ia32_vzeroupper();  // compilers add it from -O2 on; without it libm is slow
+}
+__attribute__((target("avx512f"))) void filled_avx512(const double* x, const std::uint8_t* places,
+                                                      std::int64_t count, const double* panel,
+                                                      bool begins, double* sums) {
+  add_filled<64>(x, places, count, panel, begins, sums);
+  __builtin_ia32_vzeroupper();
+}
+#endif
+
+FilledForm filled_form(Simd simd) {
+#if defined(__x86_64__)
+  if (simd == Simd::kAvx512) return filled_avx512;
+  if (simd == Simd::kAvx2) return filled_avx2;
+#endif
+  static_cast<void>(simd);
+  return filled_portable;
+}
+
+BITJOULE_VECTORIZE std::int64_t count_zeros(const double* x, std::int64_t n) {
+  std::int64_t zeros = 0;
+  for (std::int64_t i = 0; i < n; ++i) zeros += x[i] == 0 ? 1 : 0;
+  return zeros;
+}
+
 template <class X, class W>
 void chains_of_pairs(const std::array<const X*, kSumLanes>& x,
                      const std::array<const W*, kSumLanes>& w,
@@ -192,6 +295,30 @@ std::int64_t sum_products(const std::int16_t* x, const std::int16_t* w, std::int
   if (simd != Simd::kPortable) return int_products_avx2(x, w, n, safe);
 #endif
   return int_products(x, w, n, safe);
+}
+
+bool has_many_zeros(const double* x, std::int64_t n) {
+  return count_zeros(x, n) > n / kWorthwhileZeros;
+}
+
+void filled_sums(const double* x, std::int64_t rows, const float* w, std::int64_t n, std::int64_t k,
+                 double* y, std::int64_t y_stride, Simd simd) {
+  const FilledForm add = filled_form(simd);
+  const FilledElements filled(x, rows, k);
+  std::vector<double> panel(at(kFilledBlock * kFilledLanes));
+  for (std::int64_t n0 = 0; n0 + kFilledLanes <= n; n0 += kFilledLanes)
+    for (std::int64_t begin = 0; begin < k; begin += kFilledBlock) {
+      const std::int64_t end = std::min(begin + kFilledBlock, k);
+      for (std::int64_t lane = 0; lane < kFilledLanes; ++lane)
+        for (std::int64_t i = begin; i < end; ++i)
+          panel[at((i - begin) * kFilledLanes + lane)] =
+              static_cast<double>(w[(n0 + lane) * k + i]);
+      for (std::int64_t row = 0; row < rows; ++row) {
+        check_interrupt_after(kFilledLanes);
+        add(x + row * k + begin, filled.places(row, begin), filled.count(row, begin), panel.data(),
+            begin == 0, y + row * y_stride + n0);
+      }
+    }
 }
 
 }  // namespace bitjoule

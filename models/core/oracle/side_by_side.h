@@ -50,4 +50,15 @@ void sum_pairs(const std::array<const float*, kSumLanes>& x,
 std::int64_t sum_products(const std::int16_t* x, const std::int16_t* w, std::int64_t n,
                           std::int64_t safe, Simd simd = best_simd());
 
+constexpr std::int64_t kFilledLanes = 64;  ///< sums beside one another, of rows with zeros
+
+/// Whether so many elements are 0 that it pays to look for the others.
+bool has_many_zeros(const double* x, std::int64_t n);
+
+/// y[row * y_stride + n] = sum over k of x[row * k + i] * w[n * k + i], i ascending, for the first
+/// n / kFilledLanes * kFilledLanes rows of `w`, whose elements are finite. A sum's bits are those
+/// of side_by_side(): products with zeros add +-0, which changes no sum that began at +0.
+void filled_sums(const double* x, std::int64_t rows, const float* w, std::int64_t n, std::int64_t k,
+                 double* y, std::int64_t y_stride, Simd simd = widest_simd());
+
 }  // namespace bitjoule

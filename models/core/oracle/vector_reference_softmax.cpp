@@ -17,10 +17,11 @@ namespace {
 
 /// The largest factor * x[i], by code of the reference's own, as all here; many at a time, since
 /// one would wait for the other. What is left of a row is looked at together with some that have
-/// been: a maximum stays.
+/// been: a maximum stays. Vectors that every form has: of longer ones compilers compare each
+/// element by itself.
 BITJOULE_VECTORIZE_WIDELY double largest_of(const double* x, std::int64_t n, double factor) {
-  constexpr std::int64_t kAtOnce = 16;
-  typedef double Lanes __attribute__((vector_size(kAtOnce * sizeof(double))));
+  constexpr std::int64_t kLanes = 2, kVectors = 8, kAtOnce = kVectors * kLanes;
+  typedef double Lanes __attribute__((vector_size(kLanes * sizeof(double))));
   double largest[kAtOnce];
   std::fill_n(largest, kAtOnce, -std::numeric_limits<double>::infinity());
   if (n < kAtOnce) {
@@ -28,15 +29,19 @@ BITJOULE_VECTORIZE_WIDELY double largest_of(const double* x, std::int64_t n, dou
     for (std::int64_t i = 0; i < n; ++i)  // NaNs do not count
       if (!(largest[i] == largest[i])) largest[i] = -std::numeric_limits<double>::infinity();
   } else {
-    Lanes found;
-    std::memcpy(&found, largest, sizeof found);
+    Lanes found[kVectors];
+    std::memcpy(found, largest, sizeof found);
     for (std::int64_t i = 0; i < n; i += kAtOnce) {
-      Lanes next;
-      std::memcpy(&next, x + std::min(i, n - kAtOnce), sizeof next);
-      next *= factor;
-      found = next > found ? next : found;
+      const double* from = x + std::min(i, n - kAtOnce);
+#pragma GCC unroll 8
+      for (std::int64_t v = 0; v < kVectors; ++v) {
+        Lanes next;
+        std::memcpy(&next, from + v * kLanes, sizeof next);
+        next *= factor;
+        found[v] = next > found[v] ? next : found[v];
+      }
     }
-    std::memcpy(largest, &found, sizeof found);
+    std::memcpy(largest, found, sizeof found);
   }
   for (std::int64_t half = kAtOnce / 2; half > 0; half /= 2)
     for (std::int64_t i = 0; i < half; ++i)

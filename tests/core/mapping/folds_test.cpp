@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -159,6 +160,38 @@ TEST_CASE("folds: compute_cycles counts from the begin of the first interval to 
   // L, Q, Z: the first row of four weights enters in cycle 0, or at the end of two cycles.
   CHECK(cycles(32) == 3 + 5 + (3 + 4 - 2) - 1);
   CHECK(cycles(16) == 3 * 2 + 5 + (3 + 4 - 2) - 1);
+}
+
+TEST_CASE("values program: every result once in each of a tiling's parts of k") {
+  Conv2d conv;
+  conv.batch = 2, conv.height = 9, conv.width = 7, conv.channels = 4, conv.filters = 6;
+  conv.kernel_h = conv.kernel_w = 3, conv.groups = 2;
+  for (const LayerOp& op :
+       {LayerOp(Gemm{6000, 3, 100}), LayerOp(conv), LayerOp(Matmul{6, 4, 5, 70, 2})}) {
+    MappingProblem p;
+    p.layer = lower(op);
+    const GemmExtents& e = p.layer.extents;
+    Tiling t;
+    t.k = 30;
+    const Program program = values_program(p, t);
+    const std::int64_t parts = ceil_div(e.k, t.k);
+    std::vector<std::int64_t> next(static_cast<std::size_t>(e.m), 0);  // part of each pixel
+    for (const ComputeOp& each : program.computes) {
+      const Tile& tile = each.tile;
+      const bool is_whole = tile.g0 == 0 && tile.g1 == e.groups && tile.n0 == 0 && tile.n1 == e.n;
+      CHECK(is_whole);
+      CHECK(each.first_k == (tile.k0 == 0));
+      CHECK(each.last_k == (tile.k1 == e.k));
+      CHECK(tile.k1 == std::min(tile.k0 + t.k, e.k));
+      for (std::int64_t m = 0; m < tile.m(); ++m) {
+        const std::int64_t row = tile.r0 + m / (tile.c1 - tile.c0) % (tile.r1 - tile.r0);
+        const std::int64_t pixel = (tile.b0 * p.layer.out_height + row) * p.layer.out_width +
+                                   tile.c0 + m % (tile.c1 - tile.c0);
+        CHECK(tile.k0 == 30 * next.at(static_cast<std::size_t>(pixel))++);
+      }
+    }
+    for (const std::int64_t count : next) CHECK(count == parts);
+  }
 }
 
 }  // namespace bitjoule::folds_test

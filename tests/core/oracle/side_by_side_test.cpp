@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -171,6 +172,31 @@ TEST_CASE("side by side: sums of integers are exact where int32 holds only some 
           CHECK(sum_products(x.data(), w.data(), n, safe, form) == expected);
       }
     }
+}
+
+TEST_CASE("Sums of rows with zeros are those of all elements, in every form") {
+  std::mt19937 random(7);
+  for (const auto& [rows, n, k] :
+       {std::array<std::int64_t, 3>{1, 64, 1}, {3, 130, 64}, {5, 128, 200}}) {
+    std::vector<double> x = values<double>(random, rows * k, true);
+    std::vector<float> w(at(n * k));
+    for (float& v : w) v = static_cast<float>(static_cast<int>(random() % 2001) - 1000) / 512;
+    for (double& v : x)
+      if (random() % 2 == 0) v = random() % 2 == 0 ? 0.0 : -0.0;
+    CHECK(has_many_zeros(x.data(), rows * k) == (k > 1 || x[0] == 0));
+    const std::int64_t wide = n / kFilledLanes * kFilledLanes;
+    for (const Simd form : forms()) {
+      std::vector<double> y(at(rows * (n + 1)), 77);
+      filled_sums(x.data(), rows, w.data(), n, k, y.data(), n + 1, form);
+      for (std::int64_t row = 0; row < rows; ++row)
+        for (std::int64_t c = 0; c <= n; ++c) {
+          double sum = 0;
+          for (std::int64_t i = 0; i < k && c < n; ++i)
+            sum += x[at(row * k + i)] * static_cast<double>(w[at(c * k + i)]);
+          CHECK(same_bits(y[at(row * (n + 1) + c)], c < wide ? sum : 77.0));
+        }
+    }
+  }
 }
 
 }  // namespace bitjoule::side_by_side_test
