@@ -1,12 +1,12 @@
 #include "core/numeric/operand_transform.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "core/index.h"
 #include "core/interrupt.h"
 #include "core/numeric/quantized_tensor.h"
-#include "core/numeric/vectorize.h"
 
 namespace bitjoule {
 namespace {
@@ -17,14 +17,22 @@ constexpr double kLeastScale = 1e-4;  // as AWQ's authors
 constexpr std::int64_t kRowsAtOnce = 8;  // a sum's additions wait for each other, not for others
 
 /// products[row][i] = sum over j of means[i][j] * x[j][row], j ascending, of rows side by side.
-BITJOULE_VECTORIZE void multiply_means(const double* means, const double* x, std::int64_t k,
-                                       double* products) {
+void multiply_means(const double* means, const double* x, std::int64_t k, double* products) {
+  typedef double Lanes __attribute__((vector_size(16)));
+  constexpr std::int64_t kVectors = kRowsAtOnce / 2;
   for (std::int64_t i = 0; i < k; ++i) {
-    double sums[kRowsAtOnce] = {};
-    for (std::int64_t j = 0; j < k; ++j)
-      for (std::int64_t row = 0; row < kRowsAtOnce; ++row)
-        sums[row] += means[i * k + j] * x[j * kRowsAtOnce + row];
-    for (std::int64_t row = 0; row < kRowsAtOnce; ++row) products[row * k + i] = sums[row];
+    Lanes sums[kVectors] = {};
+    for (std::int64_t j = 0; j < k; ++j) {
+#pragma GCC unroll 4
+      for (std::int64_t v = 0; v < kVectors; ++v) {
+        Lanes of_rows;
+        std::memcpy(&of_rows, x + j * kRowsAtOnce + 2 * v, sizeof of_rows);
+        sums[v] += of_rows * means[i * k + j];
+      }
+    }
+    double all[kRowsAtOnce];
+    std::memcpy(all, sums, sizeof all);
+    for (std::int64_t row = 0; row < kRowsAtOnce; ++row) products[row * k + i] = all[row];
   }
 }
 
