@@ -18,14 +18,14 @@ constexpr std::int64_t kRowsAtOnce = 8;  // a sum's additions wait for each othe
 
 /// products[row][i] = sum over j of means[i][j] * x[j][row], j ascending, of rows side by side.
 void multiply_means(const double* means, const double* x, std::int64_t k, double* products) {
-  typedef double Lanes __attribute__((vector_size(16)));
+  typedef double Pair __attribute__((vector_size(16)));
   constexpr std::int64_t kVectors = kRowsAtOnce / 2;
   for (std::int64_t i = 0; i < k; ++i) {
-    Lanes sums[kVectors] = {};
+    Pair sums[kVectors] = {};
     for (std::int64_t j = 0; j < k; ++j) {
 #pragma GCC unroll 4
       for (std::int64_t v = 0; v < kVectors; ++v) {
-        Lanes of_rows;
+        Pair of_rows;
         std::memcpy(&of_rows, x + j * kRowsAtOnce + 2 * v, sizeof of_rows);
         sums[v] += of_rows * means[i * k + j];
       }
