@@ -90,8 +90,8 @@ class BestFirst {
     dive_all(trials_.goal().objective());
     climb();
     push_all();
-    // What bounds soon prove needs no more tries.
-    if (open_boxes(as_worth(kFewBoxes))) return result();
+    // What bounds soon prove needs no more tries; but they may also give up.
+    if (open_boxes(as_worth(kFewBoxes)) && is_close()) return result();
     if (effort_ >= 1)
       for (const SearchGoal& goal : trials_.goals()) dive_all(goal.objective());
     explore();
@@ -368,6 +368,12 @@ class BestFirst {
       best = box;
     }
     if (least) trials_.estimate_close(best, most);
+  }
+
+  /// Whether the best is proven to be about as good as any; or nothing fits.
+  bool is_close() const {
+    return !trials_.goal().any() ||
+           trials_.goal().cost().first <= bound_.first * (1 + kPatience.back().close);
   }
 
   /// Until so many are open in all. Whether all that is left need not be opened.

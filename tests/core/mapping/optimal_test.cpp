@@ -17,7 +17,7 @@ namespace {
 using test::MappingRandom;
 
 constexpr unsigned kSeed = 20261128;
-constexpr unsigned kLargeSeeds[] = {kSeed + 1, 4711, 2};
+constexpr unsigned kLargeSeeds[] = {kSeed + 1, 4711, 2, 101};
 #ifdef __SANITIZE_ADDRESS__  // ten times slower, and after other faults
 constexpr int kSmall = 30, kOfEachDataflow = 2, kLarge = 3, kPins = 200;
 #else
