@@ -104,8 +104,8 @@ inline auto members(const TilePins& s) {
                   tile_cols, tile_groups, fold_order, dataflow);
 }
 inline auto members(const VectorFormats& s) {
-  const auto& [inputs, parameters, output, quantizer, static_scales, operand_rows] = s;
-  return std::tie(inputs, parameters, output, quantizer, static_scales, operand_rows);
+  const auto& [inputs, parameters, output, quantizer, static_scales] = s;
+  return std::tie(inputs, parameters, output, quantizer, static_scales);
 }
 
 inline auto members(const OutputStage& s) {

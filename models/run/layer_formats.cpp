@@ -1,15 +1,9 @@
 #include "run/layer_formats.h"
 
-#include <map>
-#include <string>
-#include <vector>
-
 #include "core/mapping/data_path.h"
-#include "core/mapping/stored_rows.h"
 #include "core/numeric/mac.h"
 #include "core/numeric/storage.h"
 #include "core/numeric/weight_quantizer.h"
-#include "core/workload/lowering.h"
 
 namespace bitjoule {
 
@@ -42,7 +36,6 @@ VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run) {
   formats.inputs = between_layers(precision, run);
   formats.output = output_format(layer, run);
   formats.static_scales = precision.static_scales.value_or(ScaleRule::kOracle);
-  formats.operand_rows = layer.operand_rows;
   formats.parameters.format = "fp32";
   if (std::get<VectorOp>(layer.op).kind == VectorKind::kEmbedding) {
     formats.parameters = precision.weights;
@@ -54,34 +47,6 @@ VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run) {
     formats.parameters = *layer.precision.weights;
   }
   return formats;
-}
-
-std::int64_t result_row(const NetworkLayer& layer) {
-  if (const auto* op = std::get_if<VectorOp>(&layer.op)) return op->cols;
-  return lower(*mac_op(layer.op)).result_row();
-}
-
-void note_operand_rows(const Precision& run, Network& network) {
-  std::map<std::string, std::int64_t> rows;  // by layer
-  std::string before;
-  for (NetworkLayer& layer : network.layers) {
-    const auto* op = std::get_if<VectorOp>(&layer.op);
-    const std::vector<std::string> inputs =
-        layer.inputs.empty() ? std::vector<std::string>{before} : layer.inputs;
-    const auto row_of = [&](const std::string& input) {
-      const auto found = rows.find(input.empty() ? before : input);
-      return found == rows.end() ? 0 : found->second;
-    };
-    if (op != nullptr && has_row_scales(storage_layout(vector_formats(layer, run).inputs))) {
-      layer.operand_rows.clear();
-      for (const std::string& input : inputs) layer.operand_rows.push_back(row_of(input));
-    }
-    // What only has other addresses lies as before.
-    const bool is_view = op != nullptr && vector_row(op->kind).moves_nothing;
-    const std::int64_t viewed = is_view ? row_of(inputs.front()) : 0;
-    rows[layer.name] = viewed > 0 ? viewed : result_row(layer);
-    before = layer.name;
-  }
 }
 
 TensorFormat output_format(const NetworkLayer& layer, const Precision& run) {

@@ -18,14 +18,6 @@ TensorFormat between_layers(const Precision& layer, const Precision& run);
 /// else.
 VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run);
 
-/// Elements of a row of the layer's result, along which blocks, groups and scales of rows are: as
-/// its values are stored.
-std::int64_t result_row(const NetworkLayer& layer);
-
-/// Tells vector operators in which rows their producers have written their operands
-/// (NetworkLayer::operand_rows), where scales lie along rows.
-void note_operand_rows(const Precision& run, Network& network);
-
 /// The format in which the layer's output leaves. Only the operator `quantize` yields dynamic
 /// scales.
 TensorFormat output_format(const NetworkLayer& layer, const Precision& run);

@@ -176,7 +176,6 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
   p.layer = lower(op);
   p.stage = stage;
   p.path = resolve_data_path(precision, machine.array.pe, op);
-  p.path.output.scaled_row = p.layer.result_row();
   p.machine = machine;
   p.memory = memory;
   p.weight_layout = pins.weight_layout;
@@ -255,9 +254,6 @@ LayerProgram LayerRunner::prepare(const VectorOp& op, const VectorFormats& forma
                                   const MappingPins& pins) const {
   LayerProgram p;
   p.problem = make_vector_problem(machine_->config(), memory(), formats);
-  p.problem.path.activations.scaled_row = op.cols;
-  // The scales that `quantize` finds leave apart from the codes.
-  p.problem.path.output.scaled_row = op.kind == VectorKind::kQuantize ? 0 : op.cols;
   p.problem.activations = pins.activations;
   p.problem.stores_outputs = pins.stores_outputs;
   p.problem = divided(std::move(p.problem), op);

@@ -7,7 +7,6 @@
 
 #include "core/error.h"
 #include "core/mapping/region.h"
-#include "core/mapping/stored_rows.h"
 #include "core/numeric/storage.h"
 #include "core/numeric/stored_tensor.h"
 #include "run/layer_formats.h"
@@ -134,14 +133,6 @@ std::int64_t input_bytes(const NetworkInput& input, const Precision& run) {
   return integer ? elements * type->block_bytes : bytes_of(run.activations, 1, elements);
 }
 
-std::int64_t result_bytes(const NetworkLayer& layer, const Precision& run) {
-  const TensorFormat format = output_format(layer, run);
-  const StorageLayout layout = storage_layout(format);
-  const std::int64_t elements = output_elements(layer);
-  if (!has_row_scales(layout)) return bytes_of(format, 1, elements);
-  return ceil_div(StoredRows{&layout, result_row(layer)}.place(elements), 8);
-}
-
 /// A tensor that must stay, from one layer to another.
 struct Resident {
   std::string name;
@@ -161,7 +152,8 @@ std::vector<Resident> activations(const Network& network, const Precision& run) 
     const bool cached = layer.kv_cache && !std::holds_alternative<Matmul>(layer.op);
     const bool is_view = shares_memory(layer);
     if (!lifetimes.owns(i) || cached || (is_view && lifetimes.views_input(i))) continue;
-    all.push_back({layer.name, result_bytes(layer, run), i, lifetimes.last_use(i)});
+    all.push_back({layer.name, bytes_of(output_format(layer, run), 1, output_elements(layer)), i,
+                   lifetimes.last_use(i)});
   }
   return all;
 }

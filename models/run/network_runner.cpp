@@ -457,7 +457,6 @@ NetworkPhase NetworkRunner::complete(const NetworkPhase& phase) const {
   Network named = phase.network;
   if (!run_.precision.recipe.empty()) apply_recipe(run_.precision.recipe, named);
   Network network = with_fused_attention(completed(named, run_.precision), run_.mapping.attention);
-  note_operand_rows(run_.precision, network);
   if (!values_) network = with_expert_layers(network);
   return {phase.name, phase.context, phase.weight, std::move(network)};
 }

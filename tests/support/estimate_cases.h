@@ -135,7 +135,7 @@ inline Tiling random_tiling(Dice& d, const MappingProblem& p) {
     return d.one_in(3) ? extent : std::min(chosen, extent);
   };
   Tiling t;
-  t.groups = std::min(size(l.extents.groups, 1), most_groups(p));
+  t.groups = size(l.extents.groups, 1);
   t.batch = size(l.batch, 1);
   t.out_rows = size(l.out_height, 1);
   t.out_cols = size(l.out_width, 1);

@@ -71,9 +71,6 @@ VectorJob results_job(const AttentionProblem& problem, std::int64_t rows);
 ComputeOp scores_operation(const AttentionProblem& problem, std::int64_t rows, KeyRange keys);
 ComputeOp context_operation(const AttentionProblem& problem, std::int64_t rows, KeyRange keys);
 
-/// A query's results in DRAM with their scales: whole bytes.
-std::int64_t result_row_bits(const AttentionProblem& problem);
-
 /// Of the trained scores that belong to no key: fp32.
 std::int64_t sink_bytes(const Attention& op);
 

@@ -2,8 +2,6 @@
 #include <algorithm>
 
 #include "core/mapping/attention.h"
-#include "core/mapping/region.h"
-#include "core/mapping/tile_bytes.h"
 
 namespace bitjoule {
 namespace {
@@ -141,10 +139,6 @@ VectorJob rescale_job(const AttentionProblem& p, std::int64_t rows) {
   return passes.take();
 }
 
-std::int64_t result_row_bits(const AttentionProblem& p) {
-  return align(result_rows(p.context).row_bits(), 8);
-}
-
 VectorJob results_job(const AttentionProblem& p, std::int64_t rows) {
   const std::int64_t elements = rows * p.op.value_dim();
   const OperandPath& output = p.context.path.output;
@@ -153,8 +147,7 @@ VectorJob results_job(const AttentionProblem& p, std::int64_t rows) {
   if (output.layout.format->name != "fp32") passes.job.narrowed = elements;
   passes.job.accumulator_read_bits = elements * kSumBits;
   if (p.op.softmax.sinks) passes.job.scale_read_bits = rows * kSumBits;  // one for each row
-  passes.job.output_write_bits =
-      has_row_scales(output.layout) ? rows * result_row_bits(p) : elements * output.code_bits;
+  passes.job.output_write_bits = elements * output.code_bits;
   passes.job.freed_sums = Bits(elements * kSumBits);
   return passes.take();
 }

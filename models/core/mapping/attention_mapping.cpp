@@ -74,9 +74,7 @@ std::int64_t demand(const AttentionProblem& p, const AttentionTiling& t, BufferR
     case BufferRole::kAccumulator:
       return kSumBytes * rows * (op.value_dim() + slots * t.keys);
     case BufferRole::kOutput:
-      return slots * (has_row_scales(p.context.path.output.layout)
-                          ? rows * result_row_bits(p) / 8
-                          : buffer_bytes(p.context.path.output.layout, rows * op.value_dim()));
+      return slots * buffer_bytes(p.context.path.output.layout, rows * op.value_dim());
     case BufferRole::kScale:
       break;
   }
@@ -222,13 +220,10 @@ TilingCost cost_of(const AttentionProblem& p, const AttentionTiling& t) {
     return static_cast<double>(region_bytes(q.path.weights.layout, 1, length).total());
   };
   const auto groups = static_cast<double>(op.groups());
-  const double fixed =
-      static_cast<double>(op.scores.batch * op.queries()) *
-      static_cast<double>(p.scores.path.activations.code_bits * op.key_dim() +
-                          (has_row_scales(p.context.path.output.layout)
-                               ? result_row_bits(p)
-                               : p.context.path.output.code_bits * op.value_dim())) /
-      8;
+  const double fixed = static_cast<double>(op.scores.batch * op.queries()) *
+                       static_cast<double>(p.scores.path.activations.code_bits * op.key_dim() +
+                                           p.context.path.output.code_bits * op.value_dim()) /
+                       8;
   TilingCost cost;
   cost.bytes =
       fixed + groups * sum.seen *

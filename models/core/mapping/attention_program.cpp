@@ -91,9 +91,10 @@ std::int64_t AttentionBuilder::place(std::int64_t bytes) {
 void AttentionBuilder::place_tensors() {
   const Attention& op = p_.op;
   const StorageLayout& queries = p_.scores.path.activations.layout;
+  const StorageLayout& output = p_.context.path.output.layout;
   const std::int64_t rows = op.scores.batch * op.queries();
   const std::int64_t in = main_bytes(queries, region_bytes(queries, rows, op.key_dim()));
-  const std::int64_t out = rows * result_row_bits(p_) / 8;
+  const std::int64_t out = main_bytes(output, region_bytes(output, rows, op.value_dim()));
   check_activation_memory(p_.context, in, out);
   queries_ = place(in);
   query_scales_ = place(rows * input_scale_record_bits(p_.scores) / 8);
@@ -208,8 +209,10 @@ void AttentionBuilder::results(const Step& s) {
   job.computes_needed = contexts_.back();
   job.stores_needed = std::max<std::int64_t>(0, results_ - slots(buffers().output) + 1);
   program_.vectors.push_back(job);
+  const StorageLayout& layout = p_.context.path.output.layout;
   StoreOp store;
-  store.region = query_rows(s, output_, result_row_bits(p_));
+  store.region =
+      query_rows(s, output_, main_bytes(layout, region_bytes(layout, 1, p_.op.value_dim())) * 8);
   store.sram_bits = store.region.bits();
   if (outputs_on_chip(p_.context)) store.region = {}, store.sram_bits = 0;
   store.outputs_needed = ++results_;

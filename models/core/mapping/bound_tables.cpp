@@ -7,7 +7,6 @@
 #include "core/mapping/input_taps.h"
 #include "core/mapping/real.h"
 #include "core/mapping/region.h"
-#include "core/mapping/tile_bytes.h"
 #include "core/mapping/window.h"
 
 namespace bitjoule {
@@ -82,7 +81,7 @@ void BoundTables::tabulate_n() {
   for (const std::int64_t size : space_.sizes[kAxisN]) {
     double bursts = 0, all = 0, weight_words = 0, sum_words = 0;
     each_tile(p_.layer.extents.n, size, [&](std::int64_t n, std::int64_t count) {
-      bursts += real(count) * whole(real(result_rows(p_).place(n)) / burst);
+      bursts += real(count) * whole(real(main_bits(p_.path.output.layout, n)) / burst);
       each_tile(n, quanta_.n, [&](std::int64_t cols, std::int64_t folds_of_n) {
         all += real(count * folds_of_n);
         weight_words += real(count * folds_of_n) * (stays ? real(words(cols * bits, b.weight))

@@ -6,7 +6,6 @@
 
 #include "core/mapping/bounds_view.h"
 #include "core/mapping/region.h"
-#include "core/mapping/tile_bytes.h"
 
 namespace bitjoule {
 namespace {
@@ -33,7 +32,9 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space, const E
   weights_ = real(main_bytes(weights, weight_bytes(p_, e.groups, stored.n, stored.k))) / burst;
   weight_scales_ = real(side_bytes(weights, weight_bytes(p_, e.groups, e.n, e.k))) / burst;
   biases_ = real(l.weight_rows() * p_.bias_bits()) / 8 / burst;
-  outputs_ = outputs_on_chip(p_) ? 0 : real(result_rows(p_).place(l.output_elements())) / 8 / burst;
+  outputs_ = outputs_on_chip(p_)
+                 ? 0
+                 : real(main_bits(p_.path.output.layout, e.n)) * real(e.m * e.groups) / 8 / burst;
   // Packing more groups makes no row of what stays wider, nor one of sums that stayed.
   rates_ = array_rates(p_, 1);
   const auto last = [](std::int64_t extent, std::int64_t step) { return (extent - 1) % step + 1; };

@@ -21,10 +21,6 @@ struct OperandPath {
   std::int64_t code_bits = 32;     ///< per element as stored, without scales
   std::int64_t operand_bits = 32;  ///< per integer in the array
   bool zero_points = false;        ///< integer MAC: needs the other operand's sum as a correction
-  /// Elements of a row whose scales lie beside its codes, in one stream (stored_rows.h): of
-  /// results, and what vector operators read. 0: in a stream of their own, as those of the array's
-  /// operands.
-  std::int64_t scaled_row = 0;
 };
 
 struct DataPath {

@@ -8,7 +8,7 @@
 #include "core/enums.h"
 #include "core/error.h"
 #include "core/mapping/folds.h"
-#include "core/mapping/tile_bytes.h"
+#include "core/mapping/region.h"
 
 namespace bitjoule {
 namespace {
@@ -32,10 +32,15 @@ std::int64_t slots_of(BufferRole role, bool is_double, std::int64_t live) {
 
 /// Bytes of all activations, where they stay in the buffers between layers.
 std::int64_t resident_bytes(const MappingProblem& p, BufferRole role) {
+  const Lowered& l = p.layer;
   if (p.activations == ActivationMemory::kDram) return 0;
-  return role == BufferRole::kInput    ? input_bytes(p)
-         : role == BufferRole::kOutput ? result_bytes(p)
-                                       : 0;
+  if (role == BufferRole::kInput)
+    return region_bytes(p.path.activations.layout, l.input_elements() / l.channels, l.channels)
+        .total();
+  if (role == BufferRole::kOutput)
+    return region_bytes(p.path.output.layout, l.output_elements() / l.extents.n, l.extents.n)
+        .total();
+  return 0;
 }
 
 /// Banks of the unified buffer that each of its roles fills.

@@ -1,7 +1,5 @@
 #include "core/mapping/energy_rates.h"
 
-#include "core/mapping/tile_bytes.h"
-
 namespace bitjoule {
 namespace {
 
@@ -100,14 +98,6 @@ EnergyRates energy_rates(const MappingProblem& p, EnergyModel& model) {
       r.accumulator_read * words(elements * 32, b.accumulator) +
       rates.of(&MachineCounts::output, &BufferCounts::writes) * words(elements * bits, b.output) +
       rates.of(&MachineCounts::output, &BufferCounts::reads) * words(elements * bits, b.output);
-  if (has_row_scales(p.path.output.layout) && !outputs_on_chip(p)) {
-    const StoredRows rows = result_rows(p);
-    const double scales =
-        static_cast<double>(rows.place(p.layer.output_elements())) - elements * bits;
-    r.fixed += (rates.of(&MachineCounts::output, &BufferCounts::writes) +
-                rates.of(&MachineCounts::output, &BufferCounts::reads)) *
-               words(scales, b.output);
-  }
   return r;
 }
 

@@ -23,6 +23,17 @@ ScaleRange scale_range(const MappingProblem& p, const Tile& tile, std::int64_t c
   return {first, ceil_div((tile.g1 - 1) * l.channels + c1, group) - first};
 }
 
+std::int64_t scale_entry_bits(const StorageLayout& layout) {
+  if (layout.interleaved() || layout.scales.group == kWholeTensor) return 0;
+  return layout.scales.bits + layout.zero_points.bits;
+}
+
+std::int64_t scale_bits(const StorageLayout& layout, std::int64_t count) {
+  const std::int64_t bits = count * scale_entry_bits(layout);
+  return layout.tables.present() ? bits + ceil_div(count, layout.tables.group) * layout.tables.bits
+                                 : bits;
+}
+
 std::int64_t input_scale_record_bits(const MappingProblem& p) {
   const StorageLayout& layout = p.path.activations.layout;
   return align(scale_bits(layout, groups_per_row(layout.scales, row_channels(p.layer))), 8);

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 
-#include "core/mapping/stored_rows.h"
 #include "core/mapping/tiling.h"
 
 namespace bitjoule {
@@ -17,6 +16,11 @@ struct ScaleRange {
 /// Those of channels c0..c1 of each group of a tile.
 ScaleRange scale_range(const MappingProblem& problem, const Tile& tile, std::int64_t c0,
                        std::int64_t c1);
+
+/// Bits of a scale with its zero-point; 0 where one covers the whole tensor, or lies in a block.
+std::int64_t scale_entry_bits(const StorageLayout& layout);
+/// Bits of `count` of them, with the scales that they have themselves (nf4_dq).
+std::int64_t scale_bits(const StorageLayout& layout, std::int64_t count);
 
 /// Bits of a record: whole bytes.
 std::int64_t input_scale_record_bits(const MappingProblem& problem);

@@ -174,7 +174,6 @@ void TransferCounts::add(const TransferCounts& other, std::int64_t times) {
   weight_writes += other.weight_writes * times;
   scale_writes += other.scale_writes * times;
   output_reads += other.output_reads * times;
-  output_writes += other.output_writes * times;
   dequantized_weights += other.dequantized_weights * times;
 }
 
@@ -183,7 +182,6 @@ void TransferCounts::add_to(MachineCounts& counts, std::int64_t times) const {
   counts.weight.writes += weight_writes * times;
   counts.scale.writes += scale_writes * times;
   counts.output.reads += output_reads * times;
-  counts.output.writes += output_writes * times;
   counts.dequantized_weights += dequantized_weights * times;
 }
 
@@ -204,7 +202,6 @@ TransferCounts transfer_counts(const MappingProblem& p, const LoadOp& op) {
 TransferCounts transfer_counts(const MappingProblem& p, const StoreOp& op) {
   TransferCounts counts;
   counts.output_reads = accesses(op.sram_bits, p.machine.buffers.output);
-  counts.output_writes = accesses(op.scale_bits, p.machine.buffers.output);
   return counts;
 }
 

@@ -109,10 +109,9 @@ void count_fold(const MappingProblem& problem, const FoldJob& job, MachineCounts
 void count_output(const MappingProblem& problem, const Tile& tile, MachineCounts& counts);
 
 /// What a load writes into the buffers, and passes a dequantizer on the DRAM side; what a store
-/// reads from the output buffer, and the scales that were written there for it.
+/// reads from the output buffer.
 struct TransferCounts {
   std::int64_t input_writes = 0, weight_writes = 0, scale_writes = 0, output_reads = 0;
-  std::int64_t output_writes = 0;  ///< scales of results
   std::int64_t dequantized_weights = 0;
 
   void add(const TransferCounts& other, std::int64_t times);

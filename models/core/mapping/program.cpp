@@ -11,7 +11,6 @@
 #include "core/mapping/division.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/fused_time.h"
-#include "core/mapping/tile_bytes.h"
 #include "core/mapping/tile_layout.h"
 
 namespace bitjoule {
@@ -127,7 +126,6 @@ void Builder::finish(const TileIndex& index, const Tile& tile) {
   StoreOp store;
   store.region = t.region;
   store.sram_bits = t.sram_bits;
-  store.scale_bits = t.scale_bits;
   store.outputs_needed = done + 1;
   program_.stores.push_back(store);
 }
@@ -222,7 +220,12 @@ std::int64_t compute_cycles(const MappingProblem& problem, const Program& progra
 }
 
 void check_capacity(const MappingProblem& p, const TileLayout& layout) {
-  check_activation_memory(p, input_bytes(p), result_bytes(p));
+  const Lowered& l = p.layer;
+  const StorageLayout& output = p.path.output.layout;
+  check_activation_memory(
+      p,
+      region_bytes(p.path.activations.layout, l.input_elements() / l.channels, l.channels).total(),
+      region_bytes(output, l.output_elements() / l.extents.n, l.extents.n).total());
   if (layout.footprint() > p.memory.capacity)
     throw input_error(fmt::format("the layer's tensors take {} B, the DRAM holds {} B",
                                   layout.footprint().value, p.memory.capacity.value));

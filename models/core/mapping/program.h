@@ -59,8 +59,6 @@ struct StoreOp {
   Region region;
   std::int64_t outputs_needed = 0;
   std::int64_t sram_bits = 0;  ///< read from the output buffer
-  /// Of a tile's results, scales that the output unit has written there beside the codes.
-  std::int64_t scale_bits = 0;
 };
 
 /// The primitives that the vector unit does: kAdd to kExp.

@@ -9,7 +9,6 @@
 #include "core/enums.h"
 #include "core/error.h"
 #include "core/mapping/region.h"
-#include "core/mapping/tile_bytes.h"
 
 namespace bitjoule {
 namespace {
@@ -71,9 +70,6 @@ void refuse_layer(const MappingProblem& p, const MappingSpace& space) {
         lack.tile, enum_name(lack.role), buffer.capacity.value,
         has_halves(buffer) ? " for two tiles (double-buffered)" : "", lack.would_do);
   }
-  if (!least.empty() && has_row_scales(p.path.output.layout) && whole_results(p) > 1)
-    reasons += fmt::format("; results in {} have scales, whose blocks of {} are whole in a tile",
-                           p.path.output.layout.format->name, whole_results(p));
   if (!least.empty())
     throw input_error("no tile of the layer fits the machine: the smallest takes " + reasons);
   smallest[kAxisK] = space.sizes[kAxisK].front();

@@ -8,7 +8,6 @@
 #include "core/error.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/region.h"
-#include "core/mapping/tile_bytes.h"
 
 namespace bitjoule {
 namespace {
@@ -93,15 +92,9 @@ class Pinned {
     const auto [total, unit] = axis_extent(p_, axis);
     size = clipped(axis_key(axis), size, total);
     if (size % unit != 0 && size != total)
-      throw input_error(
-          fmt::format("mapping.tile.{}: expected a multiple of {} (blocks and scale groups{} stay "
-                      "whole), got {}",
-                      axis_key(axis), unit, results_of(axis), size));
-    if (axis == TileAxis::kGroups && size > 1 && has_lone_groups(p_))
-      throw input_error(
-          fmt::format("mapping.tile.groups: expected 1 (results in {} share scales across groups), "
-                      "got {}",
-                      p_.path.output.layout.format->name, size));
+      throw input_error(fmt::format(
+          "mapping.tile.{}: expected a multiple of {} (blocks and scale groups stay whole), got {}",
+          axis_key(axis), unit, size));
     space_.sizes[at(axis)] = {size};
   }
 
@@ -120,14 +113,6 @@ class Pinned {
   }
 
  private:
-  /// Whose they are, where it is not the operands.
-  std::string results_of(TileAxis axis) const {
-    const StorageLayout& layout = p_.path.output.layout;
-    return axis == TileAxis::kN && whole_results(p_) > 1
-               ? fmt::format(" of results in {}", layout.format->name)
-               : "";
-  }
-
   std::int64_t clipped(const char* key, std::int64_t size, std::int64_t total) {
     if (size < 1)
       throw input_error(fmt::format("mapping.tile.{}: expected 1 or more, got {}", key, size));
@@ -222,7 +207,8 @@ AxisExtent axis_extent(const MappingProblem& p, TileAxis axis) {
     case TileAxis::kCols:
       return {l.out_width, 1};
     case TileAxis::kN:
-      return {l.extents.n, std::lcm(whole_results(p), l.k_rows ? whole_weights : 1)};
+      return {l.extents.n, std::lcm(std::max<std::int64_t>(1, p.path.output.layout.block_elements),
+                                    l.k_rows ? whole_weights : 1)};
     case TileAxis::kK:
       return {l.extents.k, std::lcm(std::max<std::int64_t>(1, p.path.scale_group),
                                     std::lcm(l.k_rows ? 1 : whole_weights,
@@ -238,7 +224,6 @@ MappingSpace mapping_space(const MappingProblem& p, const MappingPins& pins) {
     const TileAxis axis = static_cast<TileAxis>(a);
     space.sizes[a] = sizes_of(axis_extent(p, axis), quanta_of(p, axis), short_axis(p, axis));
   }
-  if (has_lone_groups(p)) space.sizes[at(TileAxis::kGroups)] = {1};
   Pinned pinned(p, space);
   if (pins.tile_groups) pinned.pin(TileAxis::kGroups, *pins.tile_groups);
   if (pins.tile_m) pinned.pin_pixels(*pins.tile_m);

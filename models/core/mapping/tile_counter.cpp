@@ -145,8 +145,7 @@ TileCounts TileCounter::count(const Tiling& t) {
 /// Where a tensor begins does not count: with a burst.
 StreamCounts TileCounter::transfers(const TileLayout& layout, Stream stream) const {
   StreamCounts all;
-  const bool scales = stream == Stream::kOutputs && has_row_scales(p_.path.output.layout);
-  if (!layout.moves(stream) && !scales) return all;
+  if (!layout.moves(stream)) return all;
   const std::int64_t burst = p_.memory.burst_bytes;
   for (const TileBox& box : layout.boxes(stream)) {
     const Transfer transfer = layout.transfer(stream, box.first);
@@ -171,7 +170,6 @@ StreamCounts TileCounter::transfers(const TileLayout& layout, Stream stream) con
     if (stream == Stream::kOutputs) {
       StoreOp op;
       op.sram_bits = transfer.sram_bits;
-      op.scale_bits = transfer.scale_bits;
       buffers = transfer_counts(p_, op);
     } else {
       LoadOp op;

@@ -52,7 +52,6 @@ TileFit::TileFit(const MappingProblem& problem, const MappingSpace& space)
         usable(b.scale), rows, [&](std::int64_t n) { return parameter_bytes(p_, 1, n, k); }));
   }
   whole_ = looks_of(l.extents.k, true);
-  has_result_scales_ = has_row_scales(p_.path.output.layout);
   has_input_scales_ = scale_entry_bits(p_.path.activations.layout) > 0 ||
                       p_.path.activations.layout.tables.present();
 }
@@ -85,7 +84,7 @@ bool TileFit::operator()(std::size_t scheme, const std::array<std::uint16_t, kAx
 
 /// The largest of each that counts, whether or not one tile has them all.
 bool TileFit::all() const {
-  if (p_.layer.k_rows || has_input_scales_ || has_result_scales_) return false;
+  if (p_.layer.k_rows || has_input_scales_) return false;
   const auto largest = [](const std::vector<std::int64_t>& of) {
     return *std::max_element(of.begin(), of.end());
   };
@@ -113,18 +112,17 @@ bool TileFit::inputs_fit(std::size_t scheme,
          inputs_;
 }
 
-/// Scales of inputs and results depend on pixels too; and rows of n, whose bytes and groups are
-/// rounded up, are asked for tile by tile.
+/// Scales of inputs depend on pixels too; and rows of n, whose bytes and groups are rounded up, are
+/// asked for tile by tile.
 bool TileFit::scales_fit(std::size_t scheme,
                          const std::array<std::uint16_t, kAxes>& entries) const {
-  if (!has_input_scales_ && !has_result_scales_ && !p_.layer.k_rows)
+  if (!has_input_scales_ && !p_.layer.k_rows)
     return space_.sizes[kAxisG][entries[kAxisG]] * space_.sizes[kAxisN][entries[kAxisN]] <=
            parameter_rows_[entries[kAxisK]];
   std::array<std::int64_t, kAxes> tile{};
   for (std::size_t a = 0; a < kAxes; ++a) tile[a] = space_.sizes[a][entries[a]];
   const TileFootprint f = tile_footprint(p_, space_.tiling(scheme, tile));
   return f.scale <= usable(p_.machine.buffers.scale) &&
-         f.output <= usable(p_.machine.buffers.output) &&
          (!p_.layer.k_rows || f.weight <= usable(p_.machine.buffers.weight));
 }
 

@@ -46,7 +46,7 @@ class TileFit {
   std::vector<Looks> looks_;                                // by size of k
   Looks whole_;                                             // with all of k
   std::vector<Window> windows_;
-  bool has_input_scales_ = false, has_result_scales_ = false;
+  bool has_input_scales_ = false;
 };
 
 }  // namespace bitjoule

@@ -1,41 +1,12 @@
 #include "core/mapping/tile_layout.h"
 
 #include <algorithm>
-#include <utility>
-
-#include "core/mapping/tile_bytes.h"
 
 namespace bitjoule {
 namespace {
 
 std::int64_t groups_in_pixel(const Lowered& l) {
   return l.interleaved_groups ? l.extents.groups : 1;
-}
-
-/// Tiles along an axis that are of parts of a row as long as one another, at equal distances;
-/// `part` tells where one begins and ends.
-template <class Part>
-TileRanges alike(std::int64_t tiles, Part part) {
-  TileRanges ranges;
-  std::int64_t begin = 0, length = 0, distance = 0;
-  for (std::int64_t i = 0; i < tiles; ++i) {
-    const auto [first, end] = part(i);
-    const bool follows =
-        i > 0 && end - first == length && (ranges.back().count == 1 || first - begin == distance);
-    distance = first - begin;
-    begin = first, length = end - first;
-    if (follows)
-      ++ranges.back().count;
-    else
-      ranges.push_back({i, 1});
-  }
-  return ranges;
-}
-
-TileRanges one_by_one(std::int64_t tiles) {
-  TileRanges ranges;
-  for (std::int64_t i = 0; i < tiles; ++i) ranges.push_back({i, 1});
-  return ranges;
 }
 
 /// The elements of `rows`, one after the other from the start of a tile.
@@ -76,15 +47,6 @@ std::int64_t TileLayout::pixel_tile(const TileIndex& i) const {
 TileRanges TileLayout::group_ranges(Stream stream) const {
   const Lowered& l = p_.layer;
   const std::int64_t scale_group = p_.path.activations.layout.scales.group;
-  if (stream == Stream::kOutputs && has_lone_groups(p_)) return one_by_one(trips_.groups);
-  if (stream == Stream::kOutputs && scales_cross_groups(p_)) {
-    const StoredRows rows = result_rows(p_);
-    return alike(trips_.groups, [&](std::int64_t g) {
-      const std::int64_t first = g * t_.groups * l.extents.n;
-      return std::pair{rows.place(first),
-                       rows.place(std::min(first + t_.groups * l.extents.n, rows.length))};
-    });
-  }
   if (stream != Stream::kInputScales || scale_group <= 0 || !l.interleaved_groups ||
       t_.groups * l.channels % scale_group == 0)
     return equal_tiles(l.extents.groups, t_.groups);
@@ -102,27 +64,6 @@ TileRanges TileLayout::group_ranges(Stream stream) const {
   return ranges;
 }
 
-/// Tiles along n. Those of whole blocks are alike, but not where a row's last one has the scale of
-/// the row, or scales have scales.
-TileRanges TileLayout::result_ranges() const {
-  const Lowered& l = p_.layer;
-  const StoredRows rows = result_rows(p_);
-  const bool by_row = p_.path.output.layout.scales.group == kWholeRow;
-  if (trips_.n > 1 && !by_row && has_lone_groups(p_)) return one_by_one(trips_.n);
-  if (trips_.n == 1 || rows.repeats(t_.n)) return equal_tiles(l.extents.n, t_.n);
-  if (by_row) {
-    TileRanges ranges = equal_tiles(l.extents.n, t_.n);
-    if (ranges.back().count > 1) {
-      --ranges.back().count;
-      ranges.push_back({trips_.n - 1, 1});
-    }
-    return ranges;
-  }
-  return alike(trips_.n, [&](std::int64_t n) {
-    return std::pair{rows.place(n * t_.n), rows.place(std::min((n + 1) * t_.n, l.extents.n))};
-  });
-}
-
 TileLayout::Boxes TileLayout::boxes(Stream stream) const {
   const Lowered& l = p_.layer;
   const TileRanges one{TileRange{}};
@@ -132,8 +73,7 @@ TileLayout::Boxes TileLayout::boxes(Stream stream) const {
   };
   const TileRanges groups = group_ranges(stream);
   const TileRanges maps = axis(LoopDim::kM, l.batch, t_.batch);
-  const TileRanges filters =
-      stream == Stream::kOutputs ? result_ranges() : axis(LoopDim::kN, l.extents.n, t_.n);
+  const TileRanges filters = axis(LoopDim::kN, l.extents.n, t_.n);
   TileRanges ks = axis(LoopDim::kK, l.extents.k, t_.k);
   if (windows && reuse_.depends(stream, LoopDim::kK)) ks = equal_channels(l, t_.k);
   TileRanges rows = axis(LoopDim::kM, l.out_height, t_.out_rows);
@@ -161,6 +101,7 @@ TileLayout::Boxes TileLayout::boxes(Stream stream) const {
 void TileLayout::place_tensors() {
   const Lowered& l = p_.layer;
   const StorageLayout& weights = p_.path.weights.layout;
+  const StorageLayout& output = p_.path.output.layout;
   const std::int64_t burst = p_.memory.burst_bytes;
   const bool tiled_activations = p_.activation_layout == DramLayout::kTiled;
   std::array<std::int64_t, kStreams.size()> bytes{};
@@ -192,10 +133,11 @@ void TileLayout::place_tensors() {
       (reuse_.depends(Stream::kWeightScales, LoopDim::kK) ? tiles : trips_.groups * trips_.n) *
       tile_bytes_[at(Stream::kWeightScales)];
   bytes[at(Stream::kBiases)] = ceil_div(l.weight_rows() * p_.bias_bits(), 8);
-  tile_bytes_[at(Stream::kOutputs)] = align(largest_output_tile(), burst);
+  tile_bytes_[at(Stream::kOutputs)] = align(ceil_div(output_rows(this->tile({})).bits(), 8), burst);
   bytes[at(Stream::kOutputs)] =
       tiled_activations ? trips_.groups * trips_.m() * trips_.n * tile_bytes_[at(Stream::kOutputs)]
-                        : result_bytes(p_);
+                        : main_bytes(output, region_bytes(output, l.output_elements() / l.extents.n,
+                                                          l.extents.n));
 
   std::int64_t begin = 0;
   for (Stream stream : kStreams) {
@@ -222,22 +164,12 @@ std::int64_t TileLayout::largest_input_tile() const {
   return ceil_div(bits, 8);
 }
 
-/// Of results: the first tile, but where others may end more scales.
-std::int64_t TileLayout::largest_output_tile() const {
-  if (!has_row_scales(p_.path.output.layout)) return ceil_div(output_rows(tile({})).bits(), 8);
-  std::int64_t bits = 0;
-  for (const TileBox& box : boxes(Stream::kOutputs))
-    bits = std::max(bits, output_rows(tile(box.first)).bits());
-  return ceil_div(bits, 8);
-}
-
 Transfer TileLayout::transfer(Stream stream, const TileIndex& i) const {
-  const bool scales = stream == Stream::kOutputs && has_row_scales(p_.path.output.layout);
-  if (!moves(stream) && !scales) return {};
+  if (!moves(stream)) return {};
   const Tile tile = this->tile(i);
   const StorageLayout& weights = p_.path.weights.layout;
   const std::int64_t filters = i.g * trips_.n + i.n, pixels = i.g * trips_.m() + pixel_tile(i);
-  const auto whole = [](const Region& region) { return Transfer{region, region.bits(), 0, 0}; };
+  const auto whole = [](const Region& region) { return Transfer{region, region.bits(), 0}; };
   switch (stream) {
     case Stream::kInputs:
       return activations(stream, input_rows(tile),
@@ -268,19 +200,13 @@ Transfer TileLayout::transfer(Stream stream, const TileIndex& i) const {
     case Stream::kOutputs:
       break;
   }
-  const Region rows = output_rows(tile);
-  Transfer t;
-  if (moves(stream)) t = activations(stream, rows, pixels * trips_.n + i.n);
-  if (scales)
-    t.scale_bits =
-        rows.bits() - main_bits(p_.path.output.layout, tile.groups() * tile.m() * tile.n());
-  return t;
+  return activations(stream, output_rows(tile), pixels * trips_.n + i.n);
 }
 
 Transfer TileLayout::activations(Stream stream, const Region& rows, std::int64_t index) const {
   return {p_.activation_layout == DramLayout::kTiled ? contiguous(rows, tile_begin(stream, index))
                                                      : rows,
-          rows.bits(), 0, 0};
+          rows.bits(), 0};
 }
 
 InputWindow TileLayout::window(const Tile& tile, bool whole_k) const {
@@ -376,22 +302,19 @@ Region TileLayout::bias_rows(const Tile& tile) const {
 
 Region TileLayout::output_rows(const Tile& tile) const {
   const Lowered& l = p_.layer;
-  const StoredRows stored = result_rows(p_);
-  const std::int64_t pixel = stored.row_bits(), row = l.out_width * pixel, map = l.out_height * row;
-  // Groups that share scales are whole, and side by side: one run.
-  const bool one_run = scales_cross_groups(p_);
-  const std::int64_t first = (l.interleaved_groups ? tile.g0 * l.extents.n : 0) + tile.n0;
+  const StorageLayout& layout = p_.path.output.layout;
+  const std::int64_t pixel = l.extents.n * groups_in_pixel(l);
+  const std::int64_t row = l.out_width * pixel, map = l.out_height * row;
+  const std::int64_t group = l.interleaved_groups ? l.extents.n : l.batch * map;
   Region r;
-  r.base_bits = ranges_[at(Stream::kOutputs)].begin * 8 + tile.b0 * map + tile.r0 * row +
-                tile.c0 * pixel + stored.place(first);
-  r.run_bits =
-      stored.bits(first, first + (one_run ? (tile.groups() - 1) * l.extents.n : 0) + tile.n());
-  if (!l.interleaved_groups) r.base_bits += tile.g0 * l.batch * map;
-  const Region::Stride groups{one_run ? 1 : tile.groups(),
-                              l.interleaved_groups ? stored.place(l.extents.n) : l.batch * map};
-  const Region::Stride maps{tile.b1 - tile.b0, map};
-  const Region::Stride rows{tile.r1 - tile.r0, row};
-  const Region::Stride cols{tile.c1 - tile.c0, pixel};
+  r.base_bits = ranges_[at(Stream::kOutputs)].begin * 8 +
+                main_bits(layout, tile.g0 * group + tile.b0 * map + tile.r0 * row +
+                                      tile.c0 * pixel + tile.n0);
+  r.run_bits = main_bits(layout, tile.n());
+  const Region::Stride groups{tile.groups(), main_bits(layout, group)};
+  const Region::Stride maps{tile.b1 - tile.b0, main_bits(layout, map)};
+  const Region::Stride rows{tile.r1 - tile.r0, main_bits(layout, row)};
+  const Region::Stride cols{tile.c1 - tile.c0, main_bits(layout, pixel)};
   if (l.interleaved_groups)
     r.strides = {maps, rows, cols, groups};
   else

@@ -24,7 +24,6 @@ struct Transfer {
   Region region;                ///< in DRAM
   std::int64_t sram_bits = 0;   ///< in its buffer
   std::int64_t dequantize = 0;  ///< elements that pass a dequantizer on the DRAM side
-  std::int64_t scale_bits = 0;  ///< of results: of sram_bits, scales beside the codes
 };
 
 /// Tiles whose transfers of a stream have the same shape, and stand at equal distances along each
@@ -78,8 +77,6 @@ class TileLayout {
     return range(stream).begin + index * tile_bytes_[at(stream)];
   }
   TileRanges group_ranges(Stream stream) const;
-  TileRanges result_ranges() const;
-  std::int64_t largest_output_tile() const;
 
   const MappingProblem& p_;
   const Tiling& t_;

@@ -35,59 +35,6 @@ std::int64_t buffer_bytes(const StorageLayout& layout, std::int64_t elements) {
                               : bits_to_bytes(elements * layout.codes.bits);
 }
 
-StoredRows result_rows(const MappingProblem& p) {
-  return {&p.path.output.layout, p.layer.result_row()};
-}
-
-std::int64_t result_bytes(const MappingProblem& p) {
-  const Lowered& l = p.layer;
-  const StorageLayout& layout = p.path.output.layout;
-  if (has_row_scales(layout)) return bits_to_bytes(result_rows(p).place(l.output_elements()));
-  return region_bytes(layout, l.output_elements() / l.extents.n, l.extents.n).total();
-}
-
-std::int64_t input_bytes(const MappingProblem& p) {
-  const Lowered& l = p.layer;
-  const StorageLayout& layout = p.path.activations.layout;
-  if (!has_row_scales(layout))
-    return region_bytes(layout, l.input_elements() / l.channels, l.channels).total();
-  const std::int64_t row = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
-  return bits_to_bytes(StoredRows{&layout, row}.place(l.input_elements()));
-}
-
-bool scales_cross_groups(const MappingProblem& p) {
-  const Lowered& l = p.layer;
-  return l.interleaved_groups && l.extents.groups > 1 && !result_rows(p).repeats(l.extents.n);
-}
-
-bool has_lone_groups(const MappingProblem& p) {
-  return scales_cross_groups(p) &&
-         main_bits(p.path.output.layout, p.layer.extents.n) >= p.memory.burst_bytes * 8;
-}
-
-std::int64_t whole_results(const MappingProblem& p) {
-  const StorageLayout& layout = p.path.output.layout;
-  if (layout.interleaved()) return layout.block_elements;
-  if (scales_cross_groups(p)) return has_lone_groups(p) ? 1 : p.layer.extents.n;
-  return has_row_scales(layout) ? std::max<std::int64_t>(1, layout.scales.group) : 1;
-}
-
-std::int64_t result_scale_bits(const MappingProblem& p, std::int64_t groups, std::int64_t m,
-                               std::int64_t n) {
-  const StorageLayout& layout = p.path.output.layout;
-  if (!has_row_scales(layout)) return 0;
-  const StoredRows rows = result_rows(p);
-  const bool one_run = scales_cross_groups(p);
-  const std::int64_t run = one_run ? groups * n : n;
-  const std::int64_t group = layout.scales.group;
-  std::int64_t ended = 1;
-  if (group > 0) ended = one_run ? ceil_div(run - 1, group) + 1 : ceil_div(run, group);
-  // Of scales that have scales themselves, those of two groups may end among few.
-  const std::int64_t bits =
-      std::min(align(scale_bits(layout, ended) + layout.tables.bits, 8), rows.row_scale_bits());
-  return (one_run ? m : groups * m) * bits;
-}
-
 RegionBytes weight_bytes(const MappingProblem& p, std::int64_t groups, std::int64_t n,
                          std::int64_t k) {
   const RowExtent rows = p.layer.stored_rows(groups, n, k);
@@ -207,8 +154,7 @@ TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   f.weight = Bytes(weight_buffer_bytes(p, t.groups, weights.n, weights.k));
   f.scale = Bytes(parameter_bytes(p, t.groups, t.n, t.k) + input_scale_sram_bytes(p, t));
   f.accumulator = Bytes(t.groups * t.m() * t.n * 4);
-  f.output = Bytes(buffer_bytes(p.path.output.layout, t.groups * t.m() * t.n) +
-                   bits_to_bytes(result_scale_bits(p, t.groups, t.m(), t.n)));
+  f.output = Bytes(buffer_bytes(p.path.output.layout, t.groups * t.m() * t.n));
   return f;
 }
 

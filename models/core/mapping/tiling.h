@@ -74,8 +74,7 @@ struct MappingProblem {
   bool stores_outputs = false;  ///< as MappingPins::stores_outputs
   /// Of a product whose second operand is cached: its rows lie in pages of so many; 0: they do not.
   std::int64_t kv_page = 0;
-  std::vector<std::int64_t> operand_rows;  ///< of a vector operator, as VectorFormats has them
-  std::shared_ptr<const Prices> prices;    ///< what estimates are priced by; null: by nothing
+  std::shared_ptr<const Prices> prices;  ///< what estimates are priced by; null: by nothing
   DataEnergy data;
   /// Nobody wants to know what the mapping costs: of those that yield the same values any will do.
   bool values_alone = false;

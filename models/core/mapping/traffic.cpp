@@ -1,19 +1,11 @@
 #include "core/mapping/traffic.h"
 
-#include "core/mapping/stored_rows.h"
-
 namespace bitjoule {
 namespace {
 
-std::int64_t scale_share(const OperandPath& operand, std::int64_t bytes) {
-  const StorageLayout& layout = operand.layout;
+std::int64_t scale_share(const StorageLayout& layout, std::int64_t bytes) {
   const std::int64_t side_bits = layout.scales.bits + layout.mins.bits;
-  if (layout.interleaved()) return bytes / layout.block_bytes * side_bits / 8;
-  if (operand.scaled_row == 0) return 0;
-  const StoredRows rows{&layout, operand.scaled_row};
-  const std::int64_t row = rows.row_bits(), whole = bytes * 8 / row;  // the rest is of no whole row
-  return (whole * rows.row_scale_bits() + (bytes * 8 - whole * row) * rows.row_scale_bits() / row) /
-         8;
+  return layout.interleaved() ? bytes / layout.block_bytes * side_bits / 8 : 0;
 }
 
 }  // namespace
@@ -58,14 +50,14 @@ TensorTraffic DramTraffic::apart(Tensor t) const {
 }
 
 void add_block_scales(const DataPath& path, DramTraffic& traffic) {
-  const auto share = [&traffic](Tensor tensor, const OperandPath& operand) {
+  const auto share = [&traffic](Tensor tensor, const StorageLayout& layout) {
     TensorTraffic& t = traffic[tensor];
-    t.scale_read_bytes = scale_share(operand, t.read_bytes);
-    t.scale_write_bytes = scale_share(operand, t.write_bytes);
+    t.scale_read_bytes = scale_share(layout, t.read_bytes);
+    t.scale_write_bytes = scale_share(layout, t.write_bytes);
   };
-  share(Tensor::kInputs, path.activations);
-  share(Tensor::kWeights, path.weights);
-  share(Tensor::kOutputs, path.output);
+  share(Tensor::kInputs, path.activations.layout);
+  share(Tensor::kWeights, path.weights.layout);
+  share(Tensor::kOutputs, path.output.layout);
 }
 
 }  // namespace bitjoule

@@ -12,8 +12,7 @@ namespace bitjoule {
 struct TensorTraffic {
   std::int64_t read_bytes = 0, write_bytes = 0;  ///< asked for
   std::int64_t bursts = 0;                       ///< moved, either way
-  /// Of the bytes asked for, scales and minima inside blocks (GGML) and behind the codes of
-  /// results, whose bursts they share.
+  /// Of the bytes asked for, scales and minima inside blocks (GGML), whose bursts they share.
   std::int64_t scale_read_bytes = 0, scale_write_bytes = 0;
   std::int64_t padding(std::int64_t burst_bytes) const {
     return bursts * burst_bytes - read_bytes - write_bytes;
@@ -48,8 +47,8 @@ struct DramTraffic {
   DramTraffic& operator*=(std::int64_t n);
 };
 
-/// Fills in the shares of scales that move with their codes, by the layouts of a layer's operands:
-/// those inside blocks exactly, as blocks move whole, those beside codes as of whole rows.
+/// Fills in the shares of scales inside blocks, by the layouts of a layer's operands; blocks move
+/// whole, so the division is exact.
 void add_block_scales(const DataPath& path, DramTraffic& traffic);
 
 }  // namespace bitjoule

@@ -5,35 +5,18 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
-#include "core/mapping/stored_rows.h"
 #include "core/mapping/vector_program.h"
 
 namespace bitjoule {
 
-/// The row of an operand with so many elements, along which its scales are.
-inline std::int64_t operand_row(const MappingProblem& problem, const VectorOp& op,
-                                std::size_t operand, std::int64_t elements) {
-  if (operand < problem.operand_rows.size() && problem.operand_rows[operand] > 0)
-    return problem.operand_rows[operand];
-  if (op.window) return op.window->channels;
-  return elements % op.cols == 0 ? op.cols : elements;
-}
-/// That of parameters: sinks and distances lie in one, others in rows of the columns.
-inline std::int64_t parameter_row(const VectorOp& op) {
-  return op.kind == VectorKind::kSoftmax ? std::max<std::int64_t>(1, parameter_elements(op))
-                                         : op.cols;
-}
-
-/// Of results as they leave with their scales; those that the vector unit finds leave apart.
-inline StorageLayout result_layout(const MappingProblem& problem, const VectorOp& op) {
-  StorageLayout layout = problem.path.output.layout;
-  if (op.kind == VectorKind::kQuantize && has_row_scales(layout)) layout.scales = {};
-  return layout;
+/// Bits of consecutive elements; blocks are whole.
+inline std::int64_t stored_bits(const StorageLayout& layout, std::int64_t elements) {
+  return main_bits(layout,
+                   layout.interleaved() ? align(elements, layout.block_elements) : elements);
 }
 
 /// Rows are normalised, reduced or rotated as one.
@@ -49,7 +32,6 @@ inline std::int64_t parameter_reads_per_result(const VectorOp& op) {
 /// One activation that the operator reads.
 struct VectorOperand {
   std::int64_t elements = 0;
-  std::int64_t row = 1;   ///< elements of a row of it, along which its scales are
   std::int64_t base = 0;  ///< byte address
   bool resident = false;  ///< loaded once, into the weight buffer
 };
@@ -72,8 +54,6 @@ class VectorBuilder {
         in_(problem.path.activations.layout),
         parameters_(problem.path.weights.layout),
         out_(problem.path.output.layout),
-        result_layout_(result_layout(problem, op)),
-        results_{&result_layout_, op.cols},
         input_room_(usable(problem.machine.buffers.input).value * 8),
         output_room_(usable(problem.machine.buffers.output).value * 8) {}
 
@@ -97,10 +77,7 @@ class VectorBuilder {
   void place_operands(std::int64_t free_bytes);
   void free_weight_slots();
   std::int64_t place(std::int64_t bytes);
-  void keep(std::int64_t base, std::int64_t bytes, const StoredRows& rows,
-            std::int64_t reads_per_result);
-  static std::int64_t codes_read(const StoredRows& rows, std::int64_t elements);
-  std::int64_t resident_bits(std::int64_t results) const;
+  void keep(std::int64_t base, std::int64_t bytes, std::int64_t bits_per_result);
   void stream();
   void stream_pieces();
   void combine_columns();
@@ -123,7 +100,7 @@ class VectorBuilder {
   template <class Bits>
   std::int64_t largest(std::int64_t step, std::int64_t limit, Bits input_bits) const {
     const auto fits = [&](std::int64_t n) {
-      return input_bits(n) <= input_room_ && results_.most_bits(n) + scale_bits(n) <= output_room_;
+      return input_bits(n) <= input_room_ && stored_bits(out_, n) + scale_bits(n) <= output_room_;
     };
     std::int64_t low = 0, high = ceil_div(limit, step);
     while (low < high) {
@@ -148,19 +125,11 @@ class VectorBuilder {
     if (op_.kind != VectorKind::kQuantize) return 0;
     return side_bytes(out_, region_bytes(out_, elements / op_.cols, op_.cols)) * 8;
   }
-  std::int64_t alignment() const { return std::lcm(region_alignment(in_), region_alignment(out_)); }
-  StoredRows rows_of(const VectorOperand& operand) const { return {&in_, operand.row}; }
-  Region operand_region(const VectorOperand& operand, std::int64_t first,
-                        std::int64_t elements) const {
-    Region r;
-    r.base_bits = operand.base * 8 + rows_of(operand).place(first);
-    r.run_bits = rows_of(operand).bits(first, first + elements);
-    return r;
-  }
+  std::int64_t alignment() const { return std::max(region_alignment(in_), region_alignment(out_)); }
   Region output_region(std::int64_t first, std::int64_t elements) const {
     Region r;
-    r.base_bits = output_ * 8 + results_.place(first);
-    r.run_bits = results_.bits(first, first + elements);
+    r.base_bits = output_ * 8 + stored_bits(out_, first);
+    r.run_bits = stored_bits(out_, elements);
     return r;
   }
   bool on_chip() const { return inputs_on_chip(p_); }
@@ -173,16 +142,10 @@ class VectorBuilder {
   const MappingProblem& p_;
   const VectorOp& op_;
   const StorageLayout &in_, &parameters_, &out_;
-  const StorageLayout result_layout_;
-  const StoredRows results_;
   std::int64_t input_room_, output_room_;  // bits
   std::vector<VectorOperand> operands_;
   std::int64_t end_ = 0, table_ = 0, output_ = 0, scales_ = 0;  // byte addresses
-  struct Resident {
-    StoredRows rows;
-    std::int64_t reads_per_result;
-  };
-  std::vector<Resident> resident_;  // in the weight buffer
+  std::int64_t resident_bits_ = 0;  // read from the weight buffer for each result
   std::int64_t results_begun_ = 0;  // of chunks with scales, which are rows in order
   Program program_;
 };

@@ -26,24 +26,15 @@ std::int64_t VectorBuilder::streamed_bits(std::int64_t elements) const {
   std::int64_t bits = 0, first = 0;
   for (const VectorOperand& operand : operands_)
     if (!operand.resident)
-      bits += rows_of(operand).most_bits(streamed_range(operand, 0, elements, first) + 1);
+      bits += stored_bits(in_, streamed_range(operand, 0, elements, first) + 1);
   return bits;
 }
 
-/// Rows, or single elements: results in order, and the part of every operand that they need. Where
-/// blocks do not fill rows, chunks are whole rows, or else parts of one.
+/// Rows, or single elements: results in order, and the part of every operand that they need.
 void VectorBuilder::stream() {
-  const std::int64_t all = op_.elements(), unit = std::min(all, alignment());
-  const auto needs = [this](std::int64_t n) { return streamed_bits(n); };
-  const bool cuts =
-      !results_.in_whole_blocks(unit) || !StoredRows{&in_, op_.cols}.in_whole_blocks(unit);
-  std::int64_t step = takes_rows(op_) || cuts ? op_.cols : unit;
-  std::int64_t size = largest(step, all, needs);
-  const bool in_parts = size == 0 && !takes_rows(op_) && cuts;
-  if (in_parts) {
-    step = std::min(op_.cols, unit);
-    size = largest(step, op_.cols, needs);
-  }
+  const std::int64_t all = op_.elements();
+  const std::int64_t step = takes_rows(op_) ? op_.cols : std::min(all, alignment());
+  const std::int64_t size = largest(step, all, [this](std::int64_t n) { return streamed_bits(n); });
   const bool one_scale = op_.kind == VectorKind::kQuantize && scale_bits(op_.elements()) == 0;
   if (size == 0 && (op_.kind == VectorKind::kSoftmax || one_scale) && !on_chip())
     return stream_pieces();
@@ -52,17 +43,20 @@ void VectorBuilder::stream() {
     return;
   }
   if (size == 0)
-    refuse(fmt::format("a row of {} results", step), streamed_bits(step), results_.most_bits(step));
-  for (std::int64_t begin = 0, end = 0; begin < all; begin = end) {
-    end = std::min(begin + size, in_parts ? (begin / op_.cols + 1) * op_.cols : all);
+    refuse(fmt::format("a row of {} results", step), streamed_bits(step), stored_bits(out_, step));
+  for (std::int64_t begin = 0; begin < all; begin += size) {
+    const std::int64_t end = std::min(begin + size, all);
     VectorChunk chunk;
     chunk.elements = end - begin;
     chunk.output = output_region(begin, chunk.elements);
     for (const VectorOperand& operand : operands_) {
       if (operand.resident) continue;
+      Region r;
       std::int64_t first = 0;
       const std::int64_t elements = streamed_range(operand, begin, end, first);
-      load(operand_region(operand, first, elements), elements, chunk);
+      r.base_bits = operand.base * 8 + stored_bits(in_, first);
+      r.run_bits = stored_bits(in_, elements);
+      load(r, elements, chunk);
     }
     finish(chunk);
   }
@@ -80,19 +74,20 @@ void VectorBuilder::stream_pieces() {
   const std::int64_t cols = op_.cols, passes = static_cast<std::int64_t>(work_of(1).size());
   const auto one = work_of(1), two = work_of(2);
   const std::int64_t step = std::min(cols, alignment());
-  const StoredRows rows = rows_of(operands_[0]);
   const std::int64_t size =
-      largest(step, cols, [&rows](std::int64_t n) { return rows.most_bits(n); });
+      largest(step, cols, [this](std::int64_t n) { return stored_bits(in_, n); });
   if (size == 0)
-    refuse(fmt::format("a piece of {} results", step), rows.most_bits(step),
-           results_.most_bits(step));
+    refuse(fmt::format("a piece of {} results", step), stored_bits(in_, step),
+           stored_bits(out_, step));
   for (std::int64_t first = 0; first < op_.elements(); first += cols)
     for (std::int64_t pass = 0; pass < passes; ++pass)
       for (std::int64_t begin = 0; begin < cols; begin += size) {
         const auto p = static_cast<std::size_t>(pass);
         VectorChunk piece;
         piece.elements = std::min(size, cols - begin);
-        const Region r = operand_region(operands_[0], first + begin, piece.elements);
+        Region r;
+        r.base_bits = operands_[0].base * 8 + stored_bits(in_, first + begin);
+        r.run_bits = stored_bits(in_, piece.elements);
         load(r, piece.elements, piece);
         if (pass > 0) piece.output = r;
         if (pass == passes - 1) piece.output = output_region(first + begin, piece.elements);
@@ -107,26 +102,28 @@ void VectorBuilder::stream_pieces() {
 /// Some columns of one row: the same columns of the results of all its experts, and its weights.
 void VectorBuilder::combine_columns() {
   const std::int64_t chosen = op_.routing->chosen, experts = op_.routing->experts;
-  const StoredRows all{&in_, op_.cols};
   const auto input_bits = [&](std::int64_t n) {
-    return chosen * all.most_bits(n) + rows_of(operands_[1]).most_bits(experts);
+    return chosen * stored_bits(in_, n) + stored_bits(in_, experts);
   };
   const std::int64_t width = largest(alignment(), op_.cols, input_bits);
   if (width == 0)
     refuse(fmt::format("a part of a row, {} results", alignment()), input_bits(alignment()),
-           results_.most_bits(alignment()));
+           stored_bits(out_, alignment()));
   for (std::int64_t row = 0; row < op_.rows; ++row)
     for (std::int64_t column = 0; column < op_.cols; column += width) {
       VectorChunk chunk;
       chunk.elements = std::min(width, op_.cols - column);
       chunk.output = output_region(row * op_.cols + column, chunk.elements);
       Region results;
-      const std::int64_t first = row * chosen * op_.cols + column;
-      results.base_bits = operands_[0].base * 8 + all.place(first);
-      results.run_bits = all.bits(first, first + chunk.elements);
-      results.strides[2] = {chosen, all.bits(0, op_.cols)};
+      results.base_bits =
+          operands_[0].base * 8 + stored_bits(in_, row * chosen * op_.cols + column);
+      results.run_bits = stored_bits(in_, chunk.elements);
+      results.strides[2] = {chosen, stored_bits(in_, op_.cols)};
       load(results, chosen * chunk.elements, chunk);
-      load(operand_region(operands_[1], row * experts, experts), experts, chunk);
+      Region weights;
+      weights.base_bits = operands_[1].base * 8 + stored_bits(in_, row * experts);
+      weights.run_bits = stored_bits(in_, experts);
+      load(weights, experts, chunk);
       finish(chunk);
     }
 }
@@ -135,8 +132,6 @@ void VectorBuilder::combine_columns() {
 void VectorBuilder::pool() {
   const Conv2d& w = *op_.window;
   const std::int64_t pixel = w.out_width();
-  const StoredRows pixel_in{&in_, w.channels}, pixel_out{&result_layout_, w.channels};
-  const bool scaled = has_row_scales(in_) || has_row_scales(result_layout_);
   const auto first_row = [&](std::int64_t r) {
     return std::max<std::int64_t>(0, r * w.stride_h - w.pad_top);
   };
@@ -147,14 +142,7 @@ void VectorBuilder::pool() {
   const auto input_bits = [&](std::int64_t rows, std::int64_t channels) {
     const std::int64_t high =
         std::min(w.height, (rows - 1) * w.stride_h + w.dilation_h * (w.kernel_h - 1) + 1);
-    return scaled && channels == w.channels
-               ? rows_of(operands_[0]).most_bits(high * w.width * channels)
-               : high * w.width * pixel_in.most_bits(channels);
-  };
-  // Of some channels each pixel ends the scales that it has.
-  const auto part_bits = [&](std::int64_t channels) {
-    const bool fits = !scaled || pixel * pixel_out.most_bits(channels) <= output_room_;
-    return fits ? input_bits(1, channels) : input_room_ + 1;
+    return high * w.width * stored_bits(in_, channels);
   };
   const std::int64_t row = pixel * w.channels;
   std::int64_t channels = w.channels;
@@ -163,12 +151,12 @@ void VectorBuilder::pool() {
                       row;
   if (rows == 0) {
     rows = 1;
-    channels =
-        largest(pixel * alignment(), row, [&](std::int64_t n) { return part_bits(n / pixel); }) /
-        pixel;
+    channels = largest(pixel * alignment(), row,
+                       [&](std::int64_t n) { return input_bits(1, n / pixel); }) /
+               pixel;
     if (channels == 0)
       refuse("a row of windows", input_bits(1, alignment()),
-             pixel * pixel_out.most_bits(alignment()));
+             stored_bits(out_, pixel * alignment()));
   }
   for (std::int64_t b = 0; b < w.batch; ++b)
     for (std::int64_t r0 = 0; r0 < w.out_height(); r0 += rows)
@@ -178,25 +166,14 @@ void VectorBuilder::pool() {
         const std::int64_t h0 = first_row(r0), high = std::max<std::int64_t>(0, end_row(r1) - h0);
         VectorChunk chunk;
         chunk.elements = (r1 - r0) * pixel * c;
-        const std::int64_t to = (b * w.out_height() + r0) * pixel * w.channels + c0;
-        const std::int64_t from = (b * w.height + h0) * w.width * w.channels + c0;
-        if (scaled && c == w.channels) {  // in the rows that the tensors have
-          chunk.output = output_region(to, chunk.elements);
-          load(operand_region(operands_[0], from, high * w.width * c), high * w.width * c, chunk);
-          finish(chunk);
-          continue;
-        }
-        const auto of_pixels = [&](const StoredRows& stored, std::int64_t base, std::int64_t first,
-                                   std::int64_t pixels) {
-          Region r;
-          r.base_bits = base * 8 + stored.place(first);
-          r.run_bits = stored.bits(first, first + c);
-          r.strides[2] = {pixels, stored.bits(0, w.channels)};
-          return r;
-        };
-        chunk.output = of_pixels(pixel_out, output_, to, (r1 - r0) * pixel);
-        load(of_pixels(pixel_in, operands_[0].base, from, high * w.width), high * w.width * c,
-             chunk);
+        chunk.output = output_region(((b * w.out_height() + r0) * pixel) * w.channels + c0, c);
+        chunk.output.strides[2] = {(r1 - r0) * pixel, stored_bits(out_, w.channels)};
+        Region r;
+        r.base_bits = operands_[0].base * 8 +
+                      stored_bits(in_, (b * w.height + h0) * w.width * w.channels + c0);
+        r.run_bits = stored_bits(in_, c);
+        r.strides[2] = {high * w.width, stored_bits(in_, w.channels)};
+        load(r, high * w.width * c, chunk);
         finish(chunk);
       }
 }
@@ -222,26 +199,22 @@ void VectorBuilder::concatenate() {
 /// `outer` pieces of `inner` elements, to `offset` in rows of `row` elements.
 void VectorBuilder::concatenate(const VectorOperand& operand, std::int64_t outer,
                                 std::int64_t inner, std::int64_t offset, std::int64_t row) {
-  const StoredRows rows_in = rows_of(operand);
-  const bool scaled = has_row_scales(result_layout_);
-  const auto input_bits = [&](std::int64_t n) {
-    const bool fits =
-        !scaled || ceil_div(n, inner) * results_.most_bits(std::min(n, inner)) <= output_room_;
-    return fits ? rows_in.most_bits(n) : input_room_ + 1;
-  };
+  const auto input_bits = [this](std::int64_t n) { return stored_bits(in_, n); };
   const std::int64_t whole = largest(inner, outer * inner, input_bits);
   const std::int64_t part = whole > 0 ? inner : largest(alignment(), inner, input_bits);
-  if (part == 0) refuse("a block", rows_in.most_bits(alignment()), results_.most_bits(alignment()));
-  // One after the other where each may end other scales.
-  const std::int64_t rows = results_.repeats(row) ? std::max<std::int64_t>(1, whole / inner) : 1;
+  if (part == 0) refuse("a block", stored_bits(in_, alignment()), stored_bits(out_, alignment()));
+  const std::int64_t rows = std::max<std::int64_t>(1, whole / inner);
   for (std::int64_t o = 0; o < outer; o += rows)
     for (std::int64_t i = 0; i < inner; i += part) {
       const std::int64_t taken = std::min(rows, outer - o), width = std::min(part, inner - i);
       VectorChunk chunk;
       chunk.elements = taken * width;
       chunk.output = output_region(o * row + offset + i, width);
-      chunk.output.strides[2] = {taken, results_.bits(0, row)};
-      load(operand_region(operand, o * inner + i, chunk.elements), chunk.elements, chunk);
+      chunk.output.strides[2] = {taken, stored_bits(out_, row)};
+      Region r;
+      r.base_bits = operand.base * 8 + stored_bits(in_, o * inner + i);
+      r.run_bits = stored_bits(in_, chunk.elements);
+      load(r, chunk.elements, chunk);
       finish(chunk);
     }
 }
@@ -249,7 +222,7 @@ void VectorBuilder::concatenate(const VectorOperand& operand, std::int64_t outer
 /// Only the rows looked up are read.
 void VectorBuilder::look_up() {
   const std::int64_t row = region_bytes(parameters_, 1, op_.cols).total();
-  const std::int64_t result = results_.bits(0, op_.cols);
+  const std::int64_t result = stored_bits(out_, op_.cols);
   const std::int64_t room = usable(p_.machine.buffers.weight).value;
   const std::int64_t rows = std::min(room / row, output_room_ / result);
   if (rows == 0)

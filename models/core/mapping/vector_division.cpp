@@ -17,17 +17,13 @@ struct VectorDemand {
 
 VectorDemand demand_of(const MappingProblem& p, const VectorOp& op) {
   VectorDemand d;
-  const StorageLayout results = result_layout(p, op);
-  d.output_bits = StoredRows{&results, op.cols}.bits(0, op.elements());
+  d.output_bits = stored_bits(p.path.output.layout, op.elements());
   if (op.kind == VectorKind::kEmbedding) return d;
   const auto bytes = [](std::int64_t bits) { return ceil_div(bits, 8); };
-  d.kept_bytes =
-      bytes(StoredRows{&p.path.weights.layout, parameter_row(op)}.bits(0, parameter_elements(op)));
-  std::size_t operand = 0;
+  d.kept_bytes = bytes(stored_bits(p.path.weights.layout, parameter_elements(op)));
   for (const std::int64_t elements : operand_elements(op)) {
     const std::int64_t read = op.kind == VectorKind::kSlice ? op.elements() : elements;
-    const std::int64_t row = operand_row(p, op, operand++, elements);
-    const std::int64_t bits = StoredRows{&p.path.activations.layout, row}.bits(0, read);
+    const std::int64_t bits = stored_bits(p.path.activations.layout, read);
     const bool is_broadcast = broadcasts(op) && elements < op.elements();
     if (is_broadcast && p.activations == ActivationMemory::kDram)
       d.kept_bytes += bytes(bits);

@@ -20,14 +20,13 @@ std::int64_t VectorBuilder::place(std::int64_t bytes) {
 }
 
 /// Loads a tensor that stays in the weight buffer.
-void VectorBuilder::keep(std::int64_t base, std::int64_t bytes, const StoredRows& rows,
-                         std::int64_t reads_per_result) {
+void VectorBuilder::keep(std::int64_t base, std::int64_t bytes, std::int64_t bits_per_result) {
   LoadOp op;
   op.tensor = Tensor::kWeights;
   op.region = Region::contiguous(base, bytes);
   op.sram_bits = bytes * 8;
   program_.weight_loads.push_back(op);
-  resident_.push_back({rows, reads_per_result});
+  resident_bits_ += bits_per_result;
 }
 
 void VectorBuilder::place_tensors() {
@@ -36,24 +35,22 @@ void VectorBuilder::place_tensors() {
   if (op_.kind == VectorKind::kEmbedding) {
     table_ = place(op_.table_rows * region_bytes(parameters_, 1, op_.cols).total());
   } else {
-    const std::int64_t elements = parameter_elements(op_);
-    const StoredRows rows{&parameters_, parameter_row(op_)};
-    const std::int64_t bytes = ceil_div(rows.bits(0, elements), 8);
+    const std::int64_t bytes = ceil_div(stored_bits(parameters_, parameter_elements(op_)), 8);
     if (bytes > room)
       throw input_error(fmt::format("{}: parameters of {} B exceed {} B of the weight buffer",
                                     row.name, bytes, room));
     table_ = place(bytes);
     if (bytes > 0) {
-      keep(table_, bytes, rows, parameter_reads_per_result(op_));
+      keep(table_, bytes, parameter_reads_per_result(op_) * parameters_.codes.bits);
       const bool in_one_slot = bytes <= usable(p_.machine.buffers.weight).value;
       program_.weight_loads.back().slot_ahead = in_one_slot ? 0 : weight_slots() - 1;
     }
     place_operands(room - bytes);
   }
-  const std::int64_t output_bytes = ceil_div(results_.bits(0, op_.elements()), 8);
+  const std::int64_t output_bytes = ceil_div(stored_bits(out_, op_.elements()), 8);
   std::int64_t input_bytes = 0;
   for (const VectorOperand& operand : operands_)
-    input_bytes += ceil_div(rows_of(operand).bits(0, operand.elements), 8);
+    input_bytes += ceil_div(stored_bits(in_, operand.elements), 8);
   check_activation_memory(p_, input_bytes, output_bytes);
   output_ = place(output_bytes);
   scales_ = place(ceil_div(scale_bits(op_.elements()), 8));
@@ -68,13 +65,12 @@ void VectorBuilder::place_operands(std::int64_t free_bytes) {
   for (std::int64_t elements : operand_elements(op_)) {
     VectorOperand operand;
     operand.elements = op_.kind == VectorKind::kSlice ? op_.elements() : elements;
-    operand.row = operand_row(p_, op_, operands_.size(), elements);
-    const std::int64_t bytes = ceil_div(rows_of(operand).bits(0, operand.elements), 8);
+    const std::int64_t bytes = ceil_div(stored_bits(in_, operand.elements), 8);
     operand.base = place(bytes);
     const bool is_broadcast = broadcasts(op_) && elements < op_.elements();
     operand.resident = is_broadcast && bytes <= free_bytes && !on_chip();
     if (operand.resident) {
-      keep(operand.base, bytes, rows_of(operand), 1);
+      keep(operand.base, bytes, in_.codes.bits);
       free_bytes -= bytes;
     }
     operands_.push_back(operand);
@@ -148,10 +144,10 @@ void VectorBuilder::finish(const VectorChunk& chunk) {
   // between the first and the last computes is written back.
   job.input_read_bits = chunk.streamed_bits * std::max<std::int64_t>(1, streams);
   if (op_.window)
-    job.input_read_bits = codes_read({&in_, op_.window->channels},
-                                     chunk.elements * op_.window->kernel_h * op_.window->kernel_w);
+    job.input_read_bits =
+        chunk.elements * op_.window->kernel_h * op_.window->kernel_w * in_.codes.bits;
   job.input_write_bits = chunk.streamed_bits * std::max<std::int64_t>(0, streams - 2);
-  job.weight_read_bits = resident_bits(chunk.elements);
+  job.weight_read_bits = chunk.elements * resident_bits_;
   if (table) std::swap(job.input_read_bits, job.weight_read_bits);
   const std::int64_t row_scale_bits = scale_bits(chunk.elements);
   job.output_write_bits = chunk.output.bits() + row_scale_bits;
@@ -193,7 +189,7 @@ void VectorBuilder::finish_piece(const VectorChunk& piece, const std::vector<Vec
     cycles += ceil_div(step.count, unit.lanes);
   }
   job.input_read_bits = piece.streamed_bits;
-  job.weight_read_bits = is_last ? resident_bits(piece.elements) : 0;
+  job.weight_read_bits = is_last ? piece.elements * resident_bits_ : 0;
   job.output_write_bits = piece.output.bits();
   if (in_.format->name != "fp32") job.widened = piece.streamed;
   const StorageLayout& written = is_last ? out_ : in_;
@@ -201,20 +197,6 @@ void VectorBuilder::finish_piece(const VectorChunk& piece, const std::vector<Vec
   job.cycles = Cycles(std::max(cycles, port_cycles(job))) + unit.latency;
   program_.vectors.push_back(job);
   store(piece);
-}
-
-/// Of elements that are read one by one, a block's codes without the rest of it, but others'
-/// scales.
-std::int64_t VectorBuilder::codes_read(const StoredRows& rows, std::int64_t elements) {
-  return has_row_scales(*rows.layout) ? rows.bits(0, elements) : elements * rows.layout->codes.bits;
-}
-
-/// Of the weight buffer, for so many results.
-std::int64_t VectorBuilder::resident_bits(std::int64_t results) const {
-  std::int64_t bits = 0;
-  for (const Resident& kept : resident_)
-    bits += codes_read(kept.rows, results * kept.reads_per_result);
-  return bits;
 }
 
 /// What the slowest port takes to move a chunk.
@@ -247,7 +229,6 @@ MappingProblem make_vector_problem(const AcceleratorConfig& machine, const Memor
   p.path.activations = stored(formats.inputs);
   p.path.weights = stored(formats.parameters);
   p.path.output = stored(formats.output);
-  p.operand_rows = formats.operand_rows;
   for (const OperandPath* operand : {&p.path.activations, &p.path.output})
     require_made_while_running(operand->layout);
   return p;

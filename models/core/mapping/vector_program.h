@@ -12,9 +12,6 @@ struct VectorFormats {
   TensorFormat inputs, parameters, output;
   WeightQuantizer quantizer = WeightQuantizer::kNearest;  ///< of a table
   ScaleRule static_scales = ScaleRule::kOracle;
-  /// Elements of a row of each operand as who wrote it has them, along which its scales are; empty,
-  /// or 0: as the operator itself has rows.
-  std::vector<std::int64_t> operand_rows{};
 };
 
 /// The vector operator before the machine: buffers, memory and formats; nothing of the array.

@@ -101,9 +101,6 @@ struct NetworkLayer {
   /// Its output goes to DRAM whatever the mapping says: it is appended to a cache, or a product
   /// reads it as it reads weights. Only runs have such layers (run/quantize_passes.h).
   bool to_memory = false;
-  /// Of a vector operator: elements of a row of each operand as its producer has them, where scales
-  /// lie along rows. Only runs have such layers (run/layer_formats.h).
-  std::vector<std::int64_t> operand_rows{};
   std::int64_t parameters = 0;  ///< trained parameters of one of the `repeat` layers; 0 when tied
   /// Set: fused attention, whose inputs are queries, keys and values, in the place of its context.
   /// Only runs have such layers (run/fused_attention.h).
