@@ -1,6 +1,16 @@
 #include "core/mapping/folds.h"
 
 namespace bitjoule {
+namespace {
+
+/// The largest part of a scale group that divides it, `most` or less of it: folds of so many end
+/// where groups do.
+std::int64_t part_of_group(std::int64_t group, std::int64_t most) {
+  while (group % most != 0) --most;
+  return most;
+}
+
+}  // namespace
 
 FoldExtents fold_extents(const MappingProblem& p, const FoldExtents& tile) {
   const ArrayDataflow& dataflow = dataflow_of(p);
@@ -9,7 +19,11 @@ FoldExtents fold_extents(const MappingProblem& p, const FoldExtents& tile) {
   if (dataflow.streamed() != LoopDim::kM) fold.m = std::min(fold.m, quanta.m);
   if (dataflow.streamed() != LoopDim::kN) fold.n = std::min(fold.n, quanta.n);
   if (dataflow.streamed() != LoopDim::kK) fold.k = std::min(fold.k, quanta.k);
-  if (p.path.scale_group != 0) fold.k = std::min(fold.k, p.path.scale_group);
+  const std::int64_t group = p.path.scale_group;
+  if (group != 0 && group < p.layer.extents.k) {
+    const bool streamed = dataflow.streamed() == LoopDim::kK;
+    fold.k = std::min(tile.k, part_of_group(group, streamed ? group : std::min(group, quanta.k)));
+  }
   return fold;
 }
 

@@ -45,6 +45,32 @@ TEST_CASE("folds: group by group, then m, then n, and k innermost") {
                                                           {1, 3, 0, 2}});
 }
 
+TEST_CASE("folds: none crosses a group of scales, whatever the array takes at once") {
+  MappingProblem p;
+  p.machine.array.cols = 3;
+  p.path.macs_per_pe = 4;
+  for (const Dataflow dataflow :
+       {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary})
+    for (const std::int64_t rows : {3, 16, 32})
+      for (const std::int64_t group : {16, 32, 80, 192})
+        for (const std::int64_t groups_of_tile : {1, 2, 3}) {
+          CAPTURE(rows);
+          CAPTURE(group);
+          p.machine.array.rows = rows;
+          p.machine.array.dataflow = dataflow;
+          p.path.scale_group = group;
+          p.layer = lower(Matmul{1, 4, 4, 3 * group, 1});
+          const std::int64_t k = groups_of_tile * group;
+          std::int64_t multiplied = 0;
+          for_each_fold(p, Tile{0, 1, 0, 1, 0, 1, 0, 4, 0, 4, 0, k, FoldOrder::kKInnermost},
+                        [&](const FoldJob& job) {
+                          CHECK(job.k0 / group == (job.k1 - 1) / group);
+                          multiplied += job.m() * job.n() * job.k();
+                        });
+          CHECK(multiplied == 4 * 4 * k);
+        }
+}
+
 TEST_CASE("folds: with columns innermost those of the same k follow one another") {
   const auto order = FoldOrder::kColumnsInnermost;
   CHECK(folds_of(Dataflow::kWeightStationary, 2, order) == Starts{{0, 0, 0, 0},
