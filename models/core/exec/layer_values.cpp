@@ -155,6 +155,7 @@ LayerValues::LayerValues(const MappingProblem& problem, const QuantizedTensor& i
 }
 
 LayerValues::~LayerValues() {
+  recycle(std::move(wi_));
   recycle(std::move(xi_));
   recycle(std::move(acc_i_));
   recycle(std::move(acc_f_));
